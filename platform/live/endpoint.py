@@ -1,0 +1,102 @@
+"""Where a Live API is: its WebSocket address, and its names of the models.
+
+Source: ai.google.dev/api/live for the Developer API; the Vertex AI Live pages of
+docs.cloud.google.com. Vertex AI has a slash before the method, the Developer API a dot.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from live.errors import CallerError, Diagnosis
+
+DEVELOPER_BASE_URL = "https://generativelanguage.googleapis.com"
+_DEVELOPER_METHOD = "google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
+_VERTEX_METHOD = "google.cloud.aiplatform.{}.LlmBidiService/BidiGenerateContent"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# These become parts of a host name or a path.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One Live API. Use `developer` or `vertex` to make one.
+
+    `project` and `location` are empty on the Developer API.
+    """
+
+    base_url: str
+    api_version: str
+    project: str = ""
+    location: str = ""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise _unusable("The base URL is no http or https address.")
+        if parts.username is not None:
+            raise _unusable("The base URL holds a user name; a credential belongs elsewhere.")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise _unusable("The base URL would carry the credential unencrypted over a network.")
+        if not _NAME.fullmatch(self.api_version):
+            raise _unusable("The API version is no name.")
+
+    @classmethod
+    def developer(cls, base_url: str = DEVELOPER_BASE_URL, version: str = "v1beta") -> Endpoint:
+        """The Gemini Developer API. Raises `CallerError` for an address that cannot be used."""
+        return cls(base_url, version)
+
+    @classmethod
+    def vertex(
+        cls, project: str, location: str, base_url: str | None = None, version: str = "v1beta1"
+    ) -> Endpoint:
+        """Vertex AI. Raises `CallerError` for a name or an address that cannot be used."""
+        if not _NAME.fullmatch(project) or not _NAME.fullmatch(location):
+            raise _unusable("The project or the location of Vertex AI is no name.")
+        return cls(base_url or _vertex_base_url(location), version, project, location)
+
+    @property
+    def is_vertex(self) -> bool:
+        return bool(self.project)
+
+    @property
+    def is_secure(self) -> bool:
+        return self.base_url.startswith("https:")
+
+    @property
+    def url(self) -> str:
+        """The WebSocket address: no credential is ever part of it."""
+        base = self.base_url.rstrip("/").removeprefix("http")
+        method = _VERTEX_METHOD if self.is_vertex else _DEVELOPER_METHOD
+        return f"ws{base}/ws/{method.format(self.api_version)}"
+
+    def model_name(self, model: str) -> str:
+        """The full name of a model given by its id or by a full name.
+
+        Raises `CallerError` when it is no name.
+        """
+        if not _MODEL.fullmatch(model):
+            raise _unusable("The model's name holds characters that no model has.")
+        if not self.is_vertex:
+            return model if model.startswith("models/") else f"models/{model}"
+        if model.startswith(("projects/", "publishers/")):
+            return model
+        place = f"projects/{self.project}/locations/{self.location}"
+        return f"{place}/publishers/google/models/{model.removeprefix('models/')}"
+
+
+def _vertex_base_url(location: str) -> str:
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in {"us", "eu"}:
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
+
+
+def _unusable(summary: str) -> CallerError:
+    return CallerError(
+        Diagnosis("endpoint_unusable", summary, "Correct the endpoint in the settings.")
+    )

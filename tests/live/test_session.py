@@ -1,0 +1,386 @@
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from live.endpoint import Endpoint
+from live.errors import (
+    CallerError,
+    NetworkError,
+    ProtocolError,
+    ProtocolMisuse,
+    ProviderError,
+    ResumptionError,
+)
+from live.events import Audio, GoAway, Ready, ResumptionUpdate, Unknown
+from live.messages import FunctionResponse, text_content
+from live.session import TRANSITIONS, Input, Session, State
+from live.setup import SessionConfig
+from tests.live.samples import on_the_wire, sample, samples
+
+ENDPOINT = Endpoint.developer()
+CONFIG = SessionConfig(model="gemini-3.8-live")
+
+
+def new_session(handle: str = "") -> Session:
+    return Session(CONFIG, ENDPOINT, now=0.0, handle=handle, setup_timeout=10.0)
+
+
+def ready_session() -> Session:
+    session = new_session()
+    session.opened(0.1)
+    session.receive(on_the_wire({"setupComplete": {}}), 0.4)
+    return session
+
+
+def tell(session: Session, message: dict[str, Any], now: float = 1.0) -> list[Any]:
+    return session.receive(on_the_wire(message), now)
+
+
+# -- The way in --------------------------------------------------------------------------------
+
+
+def test_the_setup_goes_out_first_and_ready_comes_back() -> None:
+    session = new_session()
+    setup = json.loads(session.opened(0.1))
+    assert setup["setup"]["model"] == "models/gemini-3.8-live"
+    assert session.deadline == 10.0
+    assert tell(session, sample("setupComplete.vertex")) == [
+        Ready("f162d11d-434a-4212-8a31-f1a4843cad11")
+    ]
+    assert session.state is State.READY
+    assert session.deadline is None
+
+
+def test_other_messages_may_come_before_the_answer_to_the_setup() -> None:
+    session = new_session()
+    session.opened(0.1)
+    assert tell(session, {}) == []
+    assert tell(session, sample("sessionResumptionUpdate"))
+    assert session.state is State.SETUP_SENT
+
+
+def test_a_silent_service_runs_into_the_set_up_time_out() -> None:
+    session = new_session()
+    session.opened(0.1)
+    assert session.deadline == 10.0
+    assert session.tick(9.9) is None
+    error = session.tick(10.0)
+    assert isinstance(error, NetworkError)
+    assert error.code == "setup_timeout"
+    assert session.state is State.CLOSED
+    assert session.tick(11.0) is None
+
+
+def test_a_model_that_is_none_is_refused_before_anything_is_opened() -> None:
+    with pytest.raises(CallerError):
+        Session(SessionConfig(model="no model"), ENDPOINT, now=0.0)
+
+
+# -- Handles and goAway ------------------------------------------------------------------------
+
+
+def test_the_newest_handle_is_kept_also_while_the_session_cannot_be_resumed() -> None:
+    session = ready_session()
+    tell(session, {"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
+    tell(session, {"sessionResumptionUpdate": {"newHandle": "h2", "resumable": True}})
+    assert (session.handle, session.resumable) == ("h2", True)
+    assert tell(session, {"sessionResumptionUpdate": {}}) == [ResumptionUpdate("", False)]
+    assert (session.handle, session.resumable) == ("h2", False)
+
+
+def test_go_away_sets_a_deadline_that_needs_no_further_message() -> None:
+    session = ready_session()
+    assert tell(session, sample("goAway"), now=540.0) == [GoAway(50.0, 590.0)]
+    assert session.state is State.ROTATING
+    assert session.deadline == 590.0
+    assert tell(session, sample("audio.chunk"), now=541.0)
+    assert session.audio(b"\0\0", 16_000)
+    error = session.tick(590.0)
+    assert isinstance(error, ProviderError)
+    assert error.code == "go_away_overstayed"
+    assert not error.permanent
+
+
+def test_the_next_connection_resumes_with_the_newest_handle() -> None:
+    session = ready_session()
+    tell(session, {"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
+    tell(session, sample("goAway"), now=540.0)
+    setup = json.loads(session.opened(541.0))["setup"]
+    assert setup["sessionResumption"] == {"handle": "h1"}
+    assert session.deadline == 551.0
+    tell(session, sample("setupComplete"), now=541.3)
+    assert session.state is State.READY
+    assert session.deadline is None
+
+
+def test_a_session_can_begin_with_a_handle() -> None:
+    setup = json.loads(new_session("h7").opened(0.0))["setup"]
+    assert setup["sessionResumption"] == {"handle": "h7"}
+
+
+# -- Traffic -----------------------------------------------------------------------------------
+
+
+def test_messages_to_the_service() -> None:
+    session = ready_session()
+    assert json.loads(session.audio(b"\0\1", 16_000)) == {
+        "realtimeInput": {"audio": {"data": "AAE=", "mimeType": "audio/pcm;rate=16000"}}
+    }
+    assert json.loads(session.audio_end()) == sample("realtimeInput.audioStreamEnd")
+    assert json.loads(session.text("Are you there Gemini?")) == sample("realtimeInput.text")
+    turns = [text_content("user", "Capital of France?"), text_content("model", "Paris")]
+    held = json.loads(session.content(turns, turn_complete=False))["clientContent"]
+    assert held["turns"] == sample("clientContent.history")["clientContent"]["turns"]
+    assert "turnComplete" not in held
+    responses = [
+        FunctionResponse("call_229188", "update_profile", {"ok": True}, scheduling="SILENT"),
+        FunctionResponse("fc_5810", "lookup_visa", {"output": {"found": False}}),
+    ]
+    assert json.loads(session.tool_responses(responses)) == sample("toolResponse.scheduling")
+
+
+def test_open_calls_are_those_neither_answered_nor_cancelled() -> None:
+    session = ready_session()
+    tell(session, sample("toolCall.parallel"))
+    tell(session, sample("toolCall.25"))
+    assert session.open_calls == {
+        "call_229188",
+        "fc_5810",
+        "function-call-5831923424298605773",
+    }
+    tell(session, sample("toolCallCancellation"))
+    session.tool_responses([FunctionResponse("fc_5810", will_continue=True)])
+    session.tool_responses([FunctionResponse("call_229188")])
+    assert session.open_calls == {"fc_5810"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"somethingNew": {}},
+        {"serverContent": {"somethingNew": 1}},
+        sample("groundingMetadata"),
+        sample("executableCode"),
+    ],
+)
+def test_what_has_no_event_of_its_own_comes_as_it_was(message: dict[str, Any]) -> None:
+    raw = on_the_wire(message)
+    session = ready_session()
+    assert session.receive(raw, 1.0) == [Unknown(raw)]
+    assert session.receive(raw.decode(), 1.0) == [Unknown(raw)]
+
+
+def test_a_known_part_beside_an_unknown_one_is_not_lost() -> None:
+    message = sample("audio.chunk") | {"somethingNew": 1}
+    audio, unknown = tell(ready_session(), message)
+    assert isinstance(audio, Audio)
+    assert isinstance(unknown, Unknown)
+
+
+# -- The way out -------------------------------------------------------------------------------
+
+
+def test_a_close_by_the_service_is_an_error_of_its_branch() -> None:
+    session = ready_session()
+    error = session.lost(1008, "BidiGenerateContent session not found")
+    assert isinstance(error, ResumptionError)
+    assert session.state is State.CLOSED
+
+
+def test_nothing_goes_out_after_the_close() -> None:
+    session = ready_session()
+    session.close()
+    session.close()
+    for send in (session.audio_end, lambda: session.text("hi"), lambda: session.audio(b"", 1)):
+        with pytest.raises(ProtocolMisuse):
+            send()
+
+
+def test_the_setup_goes_out_once() -> None:
+    session = new_session()
+    session.opened(0.1)
+    with pytest.raises(ProtocolMisuse):
+        session.opened(0.2)
+
+
+def test_a_second_answer_to_the_setup_is_the_service_s_fault() -> None:
+    with pytest.raises(ProtocolError):
+        tell(ready_session(), {"setupComplete": {}})
+
+
+# -- The table ---------------------------------------------------------------------------------
+
+PAIRS = list(itertools.product(State, Input))
+
+
+def do(session: Session, what: Input) -> None:
+    match what:
+        case Input.OPENED:
+            session.opened(1.0)
+        case Input.SETUP_COMPLETE:
+            tell(session, {"setupComplete": {}})
+        case Input.MESSAGE:
+            tell(session, {})
+        case Input.GO_AWAY:
+            tell(session, {"goAway": {"timeLeft": "50s"}})
+        case Input.SEND:
+            session.audio_end()
+        case Input.DEADLINE:
+            session.tick(1e9)
+        case Input.CLOSE:
+            session.close()
+        case Input.LOST:
+            session.lost(1006, "")
+
+
+def in_state(state: State) -> Session:
+    ways = {
+        State.CONNECTING: [],
+        State.SETUP_SENT: [Input.OPENED],
+        State.READY: [Input.OPENED, Input.SETUP_COMPLETE],
+        State.ROTATING: [Input.OPENED, Input.SETUP_COMPLETE, Input.GO_AWAY],
+        State.CLOSED: [Input.CLOSE],
+    }
+    session = new_session()
+    for what in ways[state]:
+        do(session, what)
+    assert session.state is state
+    return session
+
+
+@pytest.mark.parametrize(("state", "what"), PAIRS, ids=lambda value: value.value)
+def test_every_pair_does_what_the_table_says(state: State, what: Input) -> None:
+    session = in_state(state)
+    target = TRANSITIONS.get((state, what))
+    if what is Input.DEADLINE and target is None:
+        do(session, what)  # there is no deadline, so nothing happens
+        assert session.state is state
+    elif target is None:
+        with pytest.raises((ProtocolError, ProtocolMisuse)):
+            do(session, what)
+        assert session.state is state
+    else:
+        do(session, what)
+        assert session.state is target
+
+
+def test_every_state_can_be_left_but_the_last() -> None:
+    for state in State:
+        targets = {new for (old, _), new in TRANSITIONS.items() if old is state}
+        assert State.CLOSED in targets
+        assert (targets == {State.CLOSED}) is (state is State.CLOSED)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """Anything may happen in any order: only typed errors, and the handle is never forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.session = new_session()
+        self.newest = ""
+        self.calls: set[str] = set()
+        self.handles = itertools.count(1)
+
+    @property
+    def talking(self) -> bool:
+        return self.session.state in {State.READY, State.ROTATING}
+
+    @rule(seconds=st.floats(0, 30))
+    def time_passes(self, seconds: float) -> None:
+        due, before = self.session.deadline, self.session.state
+        self.now += seconds
+        error = self.session.tick(self.now)
+        if due is not None and self.now >= due:
+            assert error is not None
+            assert not error.permanent
+            assert self.session.state is State.CLOSED
+        else:
+            assert error is None
+            assert self.session.state is before
+
+    @precondition(lambda self: self.session.state in {State.CONNECTING, State.ROTATING})
+    @rule()
+    def socket_opens(self) -> None:
+        setup = json.loads(self.session.opened(self.now))["setup"]
+        assert setup["sessionResumption"].get("handle", "") == self.newest
+
+    @precondition(lambda self: self.session.state is State.SETUP_SENT)
+    @rule()
+    def service_accepts(self) -> None:
+        assert Ready() in tell(self.session, {"setupComplete": {}}, self.now)
+
+    @precondition(lambda self: self.talking)
+    @rule(left=st.integers(0, 60))
+    def service_says_go_away(self, left: int) -> None:
+        tell(self.session, {"goAway": {"timeLeft": f"{left}s"}}, self.now)
+        assert self.session.deadline == self.now + left
+
+    @precondition(lambda self: self.talking)
+    @rule(resumable=st.booleans())
+    def service_sends_a_handle(self, resumable: bool) -> None:
+        handle = f"h{next(self.handles)}" if resumable else ""
+        update = {"newHandle": handle, "resumable": resumable}
+        tell(self.session, {"sessionResumptionUpdate": update}, self.now)
+        self.newest = handle or self.newest
+        assert self.session.resumable is resumable
+
+    @precondition(lambda self: self.talking)
+    @rule(number=st.integers(1, 5))
+    def service_calls_a_tool(self, number: int) -> None:
+        tell(self.session, {"toolCall": {"functionCalls": [{"id": f"c{number}"}]}}, self.now)
+        self.calls.add(f"c{number}")
+
+    @precondition(lambda self: self.talking)
+    @rule(number=st.integers(1, 5))
+    def tool_answers(self, number: int) -> None:
+        self.session.tool_responses([FunctionResponse(f"c{number}")])
+        self.calls.discard(f"c{number}")
+
+    @rule(entry=st.sampled_from(samples("server")))
+    def service_says_anything(self, entry: tuple[str, dict[str, Any]]) -> None:
+        kind, message = entry
+        if kind.startswith(("toolCall", "sessionResumptionUpdate", "goAway", "setupComplete")):
+            return  # rules of their own keep the book of these
+        try:
+            tell(self.session, message, self.now)
+        except ProtocolError:
+            assert self.session.state in {State.CONNECTING, State.CLOSED}
+
+    @rule(text=st.text(max_size=5))
+    def user_types(self, text: str) -> None:
+        try:
+            self.session.text(text)
+        except ProtocolMisuse:
+            assert not self.talking
+        else:
+            assert self.talking
+
+    @rule(code=st.integers(1000, 1015), reason=st.text(max_size=20))
+    def service_closes(self, code: int, reason: str) -> None:
+        assert self.session.lost(code, reason).status == code
+        assert self.session.state is State.CLOSED
+
+    @rule()
+    def we_close(self) -> None:
+        self.session.close()
+        assert self.session.state is State.CLOSED
+
+    @invariant()
+    def the_book_is_right(self) -> None:
+        assert self.session.handle == self.newest
+        assert self.session.open_calls == self.calls
+
+    @invariant()
+    def only_some_states_have_a_deadline(self) -> None:
+        has_one = self.session.state in {State.CONNECTING, State.SETUP_SENT, State.ROTATING}
+        assert (self.session.deadline is not None) is has_one
+
+
+TestSessionMachine = SessionMachine.TestCase
+TestSessionMachine.settings = settings(max_examples=50)
