@@ -1,0 +1,85 @@
+"""`manage.py simulator`: a stand-in for Google's Live API, on a port of its own."""
+
+import asyncio
+import contextlib
+import signal
+import ssl
+import sys
+from argparse import ArgumentParser
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from live.simulator import SCENARIOS, Simulator
+
+
+class Command(BaseCommand):
+    help = "Serve a simulated Gemini Live API and OAuth token endpoint until SIGTERM."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=8010, help="0 picks a free port")
+        parser.add_argument("--tls-port", type=int, help="serve TLS as well, on this port")
+        parser.add_argument("--tls-cert", type=Path, help="PEM file: certificate chain")
+        parser.add_argument("--tls-key", type=Path, help="PEM file: private key")
+        parser.add_argument("--scenario", choices=SCENARIOS, default=SCENARIOS[0])
+        parser.add_argument("--seed", type=int, default=0, help="chooses among equal wordings")
+        parser.add_argument("--api-key", action="append", help="a key to accept; may be repeated")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        simulator = Simulator(
+            options["host"],
+            options["port"],
+            tls_port=options["tls_port"],
+            ssl_context=_tls_context(options),
+            seed=options["seed"],
+            scenario=options["scenario"],
+            api_keys=options["api_key"],
+        )
+        try:
+            _run(self._serve(simulator, given_key=bool(options["api_key"])))
+        except OSError as error:
+            raise CommandError(f"Cannot listen: {error.strerror or error}") from error
+
+    async def _serve(self, simulator: Simulator, *, given_key: bool) -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        async with simulator:
+            urls = [simulator.url]
+            with contextlib.suppress(IndexError):
+                urls.append(simulator.tls_url)
+            # A key that was made here is no secret: it opens this simulator only.
+            key = "" if given_key else f" with API key {simulator.api_key}"
+            self.stdout.write(f"simulator serves at {' and '.join(urls)}{key}")
+            self.stdout.flush()
+            await stopped.wait()
+
+
+def _tls_context(options: dict[str, Any]) -> ssl.SSLContext | None:
+    """Return the context for the TLS port. Raises CommandError when options are missing."""
+    tls = [options["tls_port"], options["tls_cert"], options["tls_key"]]
+    if tls == [None, None, None]:
+        return None
+    if None in tls:
+        raise CommandError("--tls-port, --tls-cert and --tls-key go together: give all or none.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options["tls_cert"], options["tls_key"])
+    except OSError as error:
+        raise CommandError("Cannot read the certificate or its key.") from error
+    return context
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where there is one: it halves the cost of a message."""
+    if sys.platform == "win32":
+        asyncio.run(main)
+        return
+    import uvloop
+
+    uvloop.run(main)

@@ -1,0 +1,73 @@
+"""Server messages as the real server puts them on the wire.
+
+One JSON object in a binary frame, two spaces of indentation, a newline at the end,
+defaults left out (section 4.1 of the protocol notes).
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+EMPTY = b"{}\n"
+EMPTY_CONTENT = b'{\n  "serverContent": {}\n}\n'
+_MARK = "\u0000"
+
+
+def frame(message: Mapping[str, Any]) -> bytes:
+    """Return any message as one frame."""
+    return json.dumps(message, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def content(**fields: Any) -> bytes:
+    """Return a `serverContent` message with these (camelCase) fields."""
+    return frame({"serverContent": fields})
+
+
+def transcription(kind: str, text: str) -> bytes:
+    """Return a piece of `inputTranscription` or `outputTranscription`."""
+    return content(**{kind: {"text": text}})
+
+
+def voice_activity(active: bool, offset_s: float) -> bytes:
+    """Return a `voiceActivity` message; 3.8 puts it beside an empty `serverContent`."""
+    kind = "ACTIVITY_START" if active else "ACTIVITY_END"
+    activity = {"type": kind, "audioOffset": f"{offset_s:.3f}s"}
+    return frame({"serverContent": {}, "voiceActivity": activity})
+
+
+def vad_signal(active: bool) -> bytes:
+    """Return Vertex AI's `voiceActivityDetectionSignal`."""
+    kind = "VAD_SIGNAL_TYPE_SOS" if active else "VAD_SIGNAL_TYPE_EOS"
+    return frame({"voiceActivityDetectionSignal": {"vadSignalType": kind}})
+
+
+def go_away(seconds: float) -> bytes:
+    """Return `goAway`; the time left is a protobuf Duration."""
+    left = f"{seconds:.3f}".rstrip("0").rstrip(".")
+    return frame({"goAway": {"timeLeft": f"{left}s"}})
+
+
+class AudioFrames:
+    """Makes audio messages; the sound is set into a text made once, not through json."""
+
+    def __init__(self, mime_type: str, *, role: bool) -> None:
+        inline = {"inlineData": {"mimeType": mime_type, "data": _MARK}}
+        self._turn: dict[str, Any] = {"role": "model"} if role else {}
+        self._turn["parts"] = [inline]
+        self._plain = self._split({})
+
+    def __call__(self, pcm: bytes, transcript: str = "") -> bytes:
+        """Return one message; `transcript` rides along as `outputTranscription`."""
+        return self.from_base64(base64.b64encode(pcm), transcript)
+
+    def from_base64(self, data: bytes, transcript: str = "") -> bytes:
+        before, after = self._plain
+        if transcript:
+            before, after = self._split({"outputTranscription": {"text": transcript}})
+        return before + data + after
+
+    def _split(self, more: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        whole = content(modelTurn=self._turn, **more)
+        before, _, after = whole.partition(json.dumps(_MARK)[1:-1].encode())
+        return before, after

@@ -1,0 +1,155 @@
+"""One port for WebSockets and for plain HTTP with bodies.
+
+`websockets` serves the WebSocket handshake and reads no request body. So the first
+bytes decide: a GET stays with it, any other request goes to a small HTTP/1.1 exchange
+on h11, which answers once and closes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import h11
+from websockets.asyncio.server import ServerConnection
+
+MAX_BODY = 65536
+REQUEST_TIMEOUT_S = 10.0
+_GET = b"GET "
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A whole request; `target` is the path with its query."""
+
+    method: str
+    target: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A JSON answer."""
+
+    status: int
+    body: bytes
+
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class FrontConnection(ServerConnection):
+    """A connection that is given to the WebSocket or to the HTTP side by its first bytes."""
+
+    answer: Answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # The WebSocket side begins with the first bytes: see data_received.
+        self._waiting = cast(asyncio.Transport, transport)
+        self._first = b""
+        self._chosen = False
+        self._impatience = self.loop.call_later(REQUEST_TIMEOUT_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._impatience.cancel()
+        if self._chosen:
+            super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        if self._chosen:
+            super().eof_received()
+
+    def data_received(self, data: bytes) -> None:
+        if self._chosen:
+            super().data_received(data)
+            return
+        self._first += data
+        if len(self._first) >= len(_GET):
+            self._impatience.cancel()
+            self._choose()
+
+    def _choose(self) -> None:
+        first, self._first = self._first, b""
+        if first.startswith(_GET):
+            self._chosen = True
+            super().connection_made(self._waiting)
+            super().data_received(first)
+            return
+        exchange = HttpExchange(self.answer)
+        self._waiting.set_protocol(exchange)
+        exchange.connection_made(self._waiting)
+        exchange.data_received(first)
+
+
+def answering(answer: Answer) -> type[FrontConnection]:
+    """Return the class of connections whose plain HTTP requests `answer` answers."""
+
+    class Answering(FrontConnection):
+        pass
+
+    Answering.answer = staticmethod(answer)
+    return Answering
+
+
+class HttpExchange(asyncio.Protocol):
+    """Reads one request of at most `MAX_BODY` bytes, answers it, closes."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._http = h11.Connection(h11.SERVER)
+        self._request: h11.Request | None = None
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        loop = asyncio.get_running_loop()
+        self._impatience = loop.call_later(REQUEST_TIMEOUT_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._impatience.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._http.receive_data(data)
+        try:
+            self._read()
+        except h11.RemoteProtocolError:
+            self._transport.close()
+
+    def _read(self) -> None:
+        while True:
+            event: Any = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._request = event
+                if self._http.they_are_waiting_for_100_continue:
+                    self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > MAX_BODY:
+                    self._respond(HttpResponse(413, b"{}"))
+                    return
+            elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+                self._respond(self._answered(self._request))
+                return
+            else:
+                return
+
+    def _answered(self, request: h11.Request) -> HttpResponse:
+        target = request.target.decode("latin-1")
+        return self._answer(HttpRequest(request.method.decode(), target, self._body))
+
+    def _respond(self, response: HttpResponse) -> None:
+        headers = [
+            ("Content-Type", "application/json; charset=UTF-8"),
+            ("Content-Length", str(len(response.body))),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ]
+        self._send(h11.Response(status_code=response.status, headers=headers))
+        self._send(h11.Data(data=response.body))
+        self._send(h11.EndOfMessage())
+        self._transport.close()
+
+    def _send(self, event: Any) -> None:
+        data = self._http.send(event)
+        if data:
+            self._transport.write(data)

@@ -1,0 +1,71 @@
+"""The Live models that the simulator stands in for, and how they differ on the wire."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One model. Flags say what the real one does (sections 4 and 5.4 of the notes)."""
+
+    name: str
+    answers_in_text: bool = False
+    says_role: bool = True  # `role: "model"` in modelTurn
+    tells_voice_activity: bool = False
+    joins_transcript: bool = False  # audio and its transcript share a message
+    update_each_turn: bool = False  # sessionResumptionUpdate after each turnComplete
+    content_only_seeds: bool = False  # clientContent only through historyConfig
+    thinks: bool = True  # takes thinkingConfig
+    affective: bool = False
+    always_proactive: bool = False
+    sends_noise: bool = False  # empty messages between the others
+    native_25: bool = False
+
+
+_DEVELOPER = (
+    Model(
+        name="gemini-3.8-live",
+        tells_voice_activity=True,
+        thinks=False,
+        always_proactive=True,
+        sends_noise=True,
+    ),
+    Model(
+        name="gemini-3.8-live-extended-thinking",
+        tells_voice_activity=True,
+        always_proactive=True,
+        sends_noise=True,
+    ),
+    Model(
+        name="gemini-3.1-flash-live-preview",
+        joins_transcript=True,
+        update_each_turn=True,
+        content_only_seeds=True,
+    ),
+    Model(
+        name="gemini-2.5-flash-native-audio-preview-12-2025",
+        says_role=False,
+        affective=True,
+        native_25=True,
+    ),
+    Model(
+        name="gemini-2.5-flash-native-audio-latest",
+        says_role=False,
+        affective=True,
+        native_25=True,
+    ),
+    # Shut down at Google in December 2025; kept here as the one that answers in text.
+    Model(name="gemini-live-2.5-flash-preview", says_role=False, answers_in_text=True),
+)
+_VERTEX = (
+    _DEVELOPER[0],
+    Model(name="gemini-live-2.5-flash-native-audio", affective=True, native_25=True),
+)
+
+DEVELOPER_MODELS = {f"models/{model.name}": model for model in _DEVELOPER}
+VERTEX_MODELS = {f"publishers/google/models/{model.name}": model for model in _VERTEX}
+
+VOICES = frozenset(
+    "zephyr puck charon kore fenrir leda orus aoede callirrhoe autonoe enceladus iapetus "
+    "umbriel algieba despina erinome algenib rasalgethi laomedeia achernar alnilam schedar "
+    "gacrux pulcherrima achird zubenelgenubi vindemiatrix sadachbia sadaltager sulafat".split()
+)

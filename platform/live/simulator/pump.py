@@ -1,0 +1,81 @@
+"""Moves frames and time between one socket and one `Talk`."""
+
+import asyncio
+import time
+
+from websockets.asyncio.server import ServerConnection
+
+from live.simulator.talk import Talk
+
+# uvloop's timers count milliseconds: a shorter wait would spin.
+SHORTEST_WAIT_S = 0.001
+
+
+class Pump:
+    """Reads, tells the time, writes, until the connection ends.
+
+    Nothing is queued here. While a client does not read, `send` waits, and with it the
+    reading of more input and the making of more output.
+    """
+
+    def __init__(self, connection: ServerConnection, talk: Talk) -> None:
+        self._connection = connection
+        self._talk = talk
+        self._writing = asyncio.Lock()
+        self._ready = asyncio.Event()
+        self._ring = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
+
+    async def run(self) -> None:
+        """Run to the end of the connection. Raises Refusal or ConnectionClosed."""
+        self._talk.start(time.monotonic())
+        self._arm()
+        tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._tick())}
+        try:
+            done, _running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
+        finally:
+            self._disarm()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        # The real server takes nothing before setupComplete: early frames wait in the socket.
+        await self._ready.wait()
+        while True:
+            frame = await self._connection.recv()
+            self._talk.receive(frame, time.monotonic())
+            await self._flush()
+            self._arm()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._ring.wait()
+            self._ring.clear()
+            self._armed_for = 0.0
+            self._talk.advance(time.monotonic())
+            await self._flush()
+            self._arm()
+            if self._talk.ready:
+                self._ready.set()
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            for frame in self._talk.take():
+                await self._connection.send(frame)
+
+    def _arm(self) -> None:
+        due = self._talk.due()
+        if due == self._armed_for:
+            return
+        self._disarm()
+        self._armed_for = due
+        wait = max(SHORTEST_WAIT_S, due - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(wait, self._ring.set)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -1,0 +1,190 @@
+"""The simulator's shell: sockets, timers, and nothing that decides what is said."""
+
+import asyncio
+import logging
+import secrets
+import ssl
+import time
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Literal, Self
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from live.simulator.closes import Refusal, internal_error, setup_out_of_place
+from live.simulator.conversation import Conversation
+from live.simulator.credentials import Credentials
+from live.simulator.echo import Echo
+from live.simulator.fields import read_message
+from live.simulator.front import answering
+from live.simulator.oauth import TokenEndpoint
+from live.simulator.paths import service_of
+from live.simulator.pump import Pump
+from live.simulator.rest import Rest
+from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
+from live.simulator.sessions import Session, Sessions
+from live.simulator.setup import Setup, read_setup
+from live.simulator.talk import Pace, Talk
+
+log = logging.getLogger(__name__)
+
+Scenario = Literal["conversation", "echo"]
+SCENARIOS: tuple[Scenario, ...] = ("conversation", "echo")
+MAX_MESSAGE = 4 * 1024 * 1024
+# Above this much unsent, sending waits, and with it reading and speaking.
+WRITE_LIMIT = 64 * 1024
+FIRST_MESSAGE_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Simulator:
+    """A stand-in for Google: the Live WebSocket and the OAuth token endpoint.
+
+    An async context manager. Without `api_keys` it makes one key. With `tls_port` it also
+    serves TLS there, by `ssl_context`; port 0 takes a free one. `resume_wait` is how long
+    the resumption of an idle session fails after its end, in seconds (the real server: 1).
+    """
+
+    def __init__(  # noqa: PLR0913 - the options of a server, all but two with defaults
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls_port: int | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        seed: int = 0,
+        scenario: Scenario = "conversation",
+        api_keys: Collection[str] | None = None,
+        pace: Pace | None = None,
+        resume_wait: float = 1.0,
+    ) -> None:
+        if scenario not in SCENARIOS:
+            raise ValueError(f"scenario is one of {', '.join(SCENARIOS)}")
+        if (tls_port is None) != (ssl_context is None):
+            raise ValueError("tls_port and ssl_context are given together")
+        self.host = host
+        self.api_keys = list(api_keys or [f"sim-key-{secrets.token_urlsafe(24)}"])
+        self.oauth = TokenEndpoint(time.time)
+        self.sessions = Sessions(resume_wait=resume_wait)
+        self._ports = port, tls_port
+        self._ssl_context = ssl_context
+        self._seed = seed
+        self._scenario = scenario
+        self._pace = pace or Pace()
+        self._credentials = Credentials(self.api_keys, self.oauth)
+        self._rest = Rest(self.oauth)
+        self._epoch = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+        self._servers: list[Server] = []
+        self._closing = AsyncExitStack()
+
+    @property
+    def api_key(self) -> str:
+        return self.api_keys[0]
+
+    @property
+    def url(self) -> str:
+        """Return the plain base URL, `http://host:port`."""
+        return f"http://{self.host}:{_port(self._servers[0])}"
+
+    @property
+    def tls_url(self) -> str:
+        """Return the base URL with TLS. Raises IndexError when there is none."""
+        return f"https://{self.host}:{_port(self._servers[1])}"
+
+    def service_account_info(self, name: str = "parley") -> dict[str, str]:
+        """Return a JSON key file of a new service account that this server accepts."""
+        return self.oauth.create_service_account(name, f"{self.url}/token")
+
+    async def __aenter__(self) -> Self:
+        port, tls_port = self._ports
+        await self._listen(port, None)
+        if tls_port is not None:
+            await self._listen(tls_port, self._ssl_context)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._closing.aclose()
+        self._servers.clear()
+
+    async def _listen(self, port: int, context: ssl.SSLContext | None) -> None:
+        listening = serve(
+            self._serve,
+            self.host,
+            port,
+            ssl=context,
+            create_connection=answering(self._rest.answer),
+            process_request=_refuse_unknown_path,
+            compression=None,
+            ping_interval=None,  # the real server never pings
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MAX_MESSAGE,
+            write_limit=WRITE_LIMIT,
+            server_header="ESF",
+        )
+        self._servers.append(await self._closing.enter_async_context(listening))
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        try:
+            await self._talk(connection)
+        except Refusal as refusal:
+            log.info("closing a session with code %d", refusal.code)
+            await connection.close(refusal.code, refusal.reason)
+        except (ConnectionClosed, TimeoutError):
+            log.debug("a client left")
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        setup = await self._admit(connection)
+        now = time.monotonic()
+        session = self.sessions.resume(setup.handle, now) if setup.handle else Session()
+        talk = self._new_talk(setup, session)
+        try:
+            await Pump(connection, talk).run()
+        finally:
+            self._end(talk, session, time.monotonic())
+
+    async def _admit(self, connection: ServerConnection) -> Setup:
+        """Read the first message and check the caller, then the message. Raises Refusal."""
+        request = connection.request
+        service = service_of(request.path) if request else None
+        if request is None or service is None:
+            raise internal_error()
+        async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
+            frame = await connection.recv()
+        self._credentials.check(service, request.path, request.headers)
+        message = VERTEX_MESSAGE if service.vertex else DEVELOPER_MESSAGE
+        name, fields = read_message(frame, message)
+        if name != "setup":
+            raise setup_out_of_place()
+        return read_setup(fields, service)
+
+    def _new_talk(self, setup: Setup, session: Session) -> Talk:
+        if self._scenario == "echo":
+            return Echo(setup, self._pace, session, self.sessions)
+        return Conversation(
+            setup, self._pace, session, self.sessions, epoch=self._epoch, seed=self._seed
+        )
+
+    def _end(self, talk: Talk, session: Session, now: float) -> None:
+        in_mid_speech = talk.in_mid_speech
+        talk.finish(now)
+        self.sessions.closed(session, now, in_mid_speech=in_mid_speech)
+
+
+def _refuse_unknown_path(connection: ServerConnection, request: Request) -> Response | None:
+    if service_of(request.path) is not None:
+        return None
+    return connection.respond(404, "Not Found\n")
+
+
+def _port(server: Server) -> int:
+    port: int = server.sockets[0].getsockname()[1]
+    return port

@@ -1,0 +1,145 @@
+"""The `setup` message: what a client asks of its session, checked as the server checks it."""
+
+import re
+from dataclasses import dataclass, replace
+
+from live.simulator.activity import Detection
+from live.simulator.closes import (
+    Refusal,
+    internal_error,
+    invalid_argument,
+    model_not_found,
+    no_voices_without_audio,
+    publisher_model_not_found,
+    text_not_supported,
+)
+from live.simulator.fields import Fields
+from live.simulator.models import DEVELOPER_MODELS, VERTEX_MODELS, VOICES, Model
+from live.simulator.paths import Service
+
+_VERTEX_NAME = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(publishers/google/models/[^/]+)")
+_NOT_LIVE = frozenset(
+    "response_logprobs logprobs response_mime_type response_schema response_json_schema "
+    "stop_sequences routing_config audio_timestamp".split()
+)
+_HIGH, _LOW = Detection(), Detection(threshold=0.012, prefix_ms=140, silence_ms=1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A session's settings. `handle` is "" for a new session."""
+
+    model: Model
+    vertex: bool
+    text_answers: bool
+    instruction: str
+    voice: str
+    detection: Detection
+    automatic_activity: bool
+    interruptible: bool
+    input_transcription: bool
+    output_transcription: bool
+    vad_signal: bool
+    resumable: bool
+    handle: str
+    seeding: bool
+
+
+def read_setup(fields: Fields, service: Service) -> Setup:
+    """Return the settings in a `setup` message's fields.
+
+    Raises Refusal: 1008 for an unknown model, 1007 for a combination the model refuses.
+    """
+    model = _model(fields.get("model", ""), service)
+    generation = fields.get("generation_config", {})
+    _check_generation(generation, model)
+    _check_proactivity(fields.get("proactivity", {}), model)
+    realtime = fields.get("realtime_input_config", {})
+    activity = realtime.get("automatic_activity_detection", {})
+    return Setup(
+        model=model,
+        vertex=service.vertex,
+        text_answers=_answers_in_text(generation, model),
+        instruction=content_text(fields.get("system_instruction", {})),
+        voice=_voice(generation),
+        detection=_detection(activity, service),
+        automatic_activity=not activity.get("disabled", False),
+        interruptible=realtime.get("activity_handling") != "NO_INTERRUPTION",
+        input_transcription="input_audio_transcription" in fields,
+        output_transcription="output_audio_transcription" in fields,
+        vad_signal=fields.get("explicit_vad_signal", False),
+        resumable="session_resumption" in fields,
+        handle=fields.get("session_resumption", {}).get("handle", ""),
+        seeding=fields.get("history_config", {}).get("initial_history_in_client_content", False),
+    )
+
+
+def content_text(content: Fields) -> str:
+    """Return the text parts of a Content, joined; thoughts are left out."""
+    parts = content.get("parts", [])
+    return " ".join(part["text"] for part in parts if part.get("text") and not part.get("thought"))
+
+
+def _model(name: str, service: Service) -> Model:
+    if not name:
+        raise invalid_argument()
+    if not service.vertex:
+        found = DEVELOPER_MODELS.get(name)
+        refusal = model_not_found(name, service.version)
+    else:
+        match = _VERTEX_NAME.fullmatch(name)
+        found = VERTEX_MODELS.get(match[1]) if match else None
+        refusal = publisher_model_not_found(name)
+    if found is None:
+        raise refusal
+    return found
+
+
+def _check_generation(generation: Fields, model: Model) -> None:
+    if _NOT_LIVE & generation.keys() or len(generation.get("response_modalities", [])) > 1:
+        raise invalid_argument()
+    if "thinking_config" in generation and not model.thinks:
+        raise invalid_argument()
+    if generation.get("enable_affective_dialog") and not model.affective:
+        raise internal_error()
+    if not 0 <= generation.get("temperature", 1.0) <= 2:
+        raise invalid_argument()
+
+
+def _check_proactivity(proactivity: Fields, model: Model) -> None:
+    if model.always_proactive and proactivity.get("proactive_audio") is False:
+        raise invalid_argument()
+
+
+def _answers_in_text(generation: Fields, model: Model) -> bool:
+    modality = (generation.get("response_modalities") or ["AUDIO"])[0]
+    if modality == "TEXT" and not model.answers_in_text:
+        raise _text_refusal(model)
+    if modality not in ("TEXT", "AUDIO"):
+        raise invalid_argument()
+    return bool(modality == "TEXT")
+
+
+def _text_refusal(model: Model) -> Refusal:
+    return no_voices_without_audio() if model.native_25 else text_not_supported()
+
+
+def _voice(generation: Fields) -> str:
+    config = generation.get("speech_config", {}).get("voice_config", {})
+    name = config.get("prebuilt_voice_config", {}).get("voice_name", "") or config.get("voice", "")
+    if name and name.lower() not in VOICES:
+        raise invalid_argument()
+    return str(name)
+
+
+def _detection(activity: Fields, service: Service) -> Detection:
+    default = "LOW" if service.vertex else "HIGH"
+    start = activity.get("start_of_speech_sensitivity") or f"START_SENSITIVITY_{default}"
+    end = activity.get("end_of_speech_sensitivity") or f"END_SENSITIVITY_{default}"
+    base = _LOW if start.endswith("LOW") else _HIGH
+    silence = (_LOW if end.endswith("LOW") else _HIGH).silence_ms
+    return replace(
+        base,
+        prefix_ms=activity.get("prefix_padding_ms", base.prefix_ms),
+        silence_ms=max(20, activity.get("silence_duration_ms", silence)),
+    )

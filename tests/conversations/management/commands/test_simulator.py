@@ -1,0 +1,50 @@
+"""`manage.py simulator` as a process: says where it serves, talks, ends politely."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import trustme
+from django.core.management import CommandError, call_command
+from websockets.asyncio.client import connect
+
+from tests.children import Children
+
+PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+READY = r"simulator serves at (http://\S+)(?: and (https://\S+))?(?: with API key (\S+))?\n"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> list[str]:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    return ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_serves_until_it_is_told_to_end(
+    spawn: Children, certificate: list[str], number: signal.Signals
+) -> None:
+    child = spawn("simulator", "--port", "0", "--tls-port", "0", *certificate, "--api-key", "k")
+    found = child.wait_for(READY)
+    assert found[2].startswith("https://127.0.0.1:")
+    assert found[3] is None
+    async with connect(found[1].replace("http", "ws") + PATH + "?key=k") as socket:
+        await socket.send('{"setup": {"model": "models/gemini-3.8-live"}}')
+        assert "setupComplete" in json.loads(await socket.recv())
+        child.send_signal(number)
+        assert child.wait() == 0
+
+
+def test_makes_a_key_when_none_is_given(spawn: Children) -> None:
+    child = spawn("simulator", "--port", "0", "--scenario", "echo")
+    assert child.wait_for(READY)[3].startswith("sim-key-")
+
+
+def test_tls_options_go_together(certificate: list[str]) -> None:
+    with pytest.raises(CommandError, match="all or none"):
+        call_command("simulator", "--tls-port", "0")
+    with pytest.raises(CommandError, match="Cannot read"):
+        call_command("simulator", "--tls-port", "0", "--tls-cert", "no", "--tls-key", "no")

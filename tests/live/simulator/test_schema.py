@@ -1,0 +1,28 @@
+import json
+from typing import Any
+
+import pytest
+
+from live.simulator.fields import read_message
+from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
+from tests.live.samples import samples
+
+CLIENT = samples("client")
+
+
+@pytest.mark.parametrize(("kind", "message"), CLIENT, ids=[kind for kind, _message in CLIENT])
+def test_everything_the_official_clients_send_is_read(kind: str, message: dict[str, Any]) -> None:
+    reader = VERTEX_MESSAGE if "vertex" in kind else DEVELOPER_MESSAGE
+    name, fields = read_message(json.dumps(message), reader)
+    assert name in {
+        "setup",
+        "client_content",
+        "realtime_input",
+        "tool_response",
+        "context_update",
+    }
+    assert len(fields) == len(next(iter(message.values())))
+
+
+def test_vertex_has_the_same_messages() -> None:
+    assert DEVELOPER_MESSAGE.fields.keys() == VERTEX_MESSAGE.fields.keys()

@@ -1,0 +1,227 @@
+import asyncio
+import json
+import ssl
+
+import pytest
+import trustme
+from google.auth.transport.requests import Request
+from google.oauth2 import service_account
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from live.simulator import Pace, Simulator
+from tests.live.simulator.stage import TEXT_SETUP, VERTEX_NAME, audio_message, kind_of
+from tests.live.simulator.wire import (
+    DEVELOPER_PATH,
+    VERTEX_PATH,
+    close_of,
+    dial,
+    receive_until,
+    send,
+    set_up,
+)
+
+QUICK = Pace(setup=0.01, first_update=0.01, thinking=0.01, playback=0.05, speed=50)
+MODEL = "models/gemini-3.8-live"
+
+
+def quick(**options: object) -> Simulator:
+    return Simulator(pace=QUICK, resume_wait=0.0, **options)  # type: ignore[arg-type]
+
+
+async def test_frames_are_binary_and_pretty() -> None:
+    async with quick() as simulator, dial(simulator) as socket:
+        await send(socket, {"setup": {"model": MODEL}})
+        assert await socket.recv() == b'{\n  "setupComplete": {}\n}\n'
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        DEVELOPER_PATH,
+        DEVELOPER_PATH.replace("v1beta", "v1alpha"),
+        DEVELOPER_PATH + "Constrained",
+        "/" + DEVELOPER_PATH,
+        VERTEX_PATH,
+        "/" + VERTEX_PATH,
+    ],
+)
+async def test_every_path_talks(path: str) -> None:
+    model = VERTEX_NAME if "aiplatform" in path else MODEL
+    async with quick() as simulator, dial(simulator, path) as socket:
+        await set_up(socket, model=model)
+        await socket.send(b'{"realtime_input": {"text": "Say yes."}}')
+        messages = await receive_until(socket, "turnComplete")
+    assert "usageMetadata" in messages[-1]
+
+
+async def test_an_unknown_path_is_404_at_the_handshake() -> None:
+    async with quick() as simulator:
+        with pytest.raises(InvalidStatus) as caught:
+            async with dial(simulator, "/ws/nothing"):
+                pass
+    assert caught.value.response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "code", "start"),
+    [
+        ({"x-goog-api-key": "wrong"}, "", 1007, "API key not valid."),
+        ({}, "?key=wrong", 1007, "API key not valid."),
+        ({"Authorization": "Bearer no"}, "", 1008, "Request had invalid authentication"),
+        ({}, "?access_token=no", 1008, "Request had invalid authentication"),
+        ({}, "", 1008, "Method doesn't allow unregistered callers"),
+    ],
+)
+async def test_a_wrong_credential_is_refused_after_the_setup_was_read(
+    headers: dict[str, str], query: str, code: int, start: str
+) -> None:
+    target = DEVELOPER_PATH + query
+    async with quick() as simulator, dial(simulator, target, headers=headers) as socket:
+        assert socket.response is not None
+        assert socket.response.status_code == 101
+        await send(socket, {"setup": {"model": MODEL}})
+        found, reason = await close_of(socket)
+    assert found == code
+    assert reason.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "start"),
+    [
+        ({"realtimeInput": {"text": "Hello"}}, 1007, "setup must be the first message"),
+        ({"clientContent": {}}, 1007, "setup must be the first message"),
+        ({"setup": {"model": "models/gpt"}}, 1008, "models/gpt is not found for API version"),
+        ({"setup": {"model": MODEL, "colour": 1}}, 1007, "Invalid JSON payload received. Unknown"),
+        (
+            {"setup": {"model": MODEL, "generationConfig": {"responseModalities": ["TEXT"]}}},
+            1007,
+            "The requested combination of response modalities (TEXT)",
+        ),
+        ({"setup": {"model": MODEL, "sessionResumption": {"handle": "x"}}}, 1008, "BidiGenerate"),
+        ({"setup": {"model": MODEL, "sessionResumption": {"handle": "?"}}}, 1007, "Invalid sess"),
+    ],
+)
+async def test_a_first_message_that_is_refused(
+    first: dict[str, object], code: int, start: str
+) -> None:
+    async with quick() as simulator, dial(simulator) as socket:
+        await send(socket, first)
+        found, reason = await close_of(socket)
+    assert found == code
+    assert reason.startswith(start)
+
+
+@pytest.mark.parametrize("frame", ['{"setup": {}}', "not json", b"\xff", '{"a": {}}'])
+async def test_a_later_message_that_is_refused(frame: str | bytes) -> None:
+    async with quick() as simulator, dial(simulator) as socket:
+        await set_up(socket)
+        await socket.send(frame)
+        code, reason = await close_of(socket)
+    assert code == 1007
+    assert reason
+
+
+async def test_a_model_that_writes() -> None:
+    async with quick() as simulator, dial(simulator) as socket:
+        await send(socket, {"setup": TEXT_SETUP})
+        await send(
+            socket,
+            {"clientContent": {"turns": [{"parts": [{"text": "Hello"}]}], "turnComplete": True}},
+        )
+        messages = await receive_until(socket, "turnComplete")
+    assert [kind_of(message) for message in messages[-2:]] == [
+        "generationComplete",
+        "turnComplete",
+    ]
+
+
+async def test_resumption_restores_the_memory_and_waits_for_the_old_socket() -> None:
+    async with quick() as simulator:
+        async with dial(simulator) as first:
+            handle = await set_up(first)
+            await send(first, {"realtimeInput": {"text": "The code word is heron."}})
+            await receive_until(first, "turnComplete")
+            async with dial(simulator) as early:
+                resume = {"model": MODEL, "sessionResumption": {"handle": handle}}
+                await send(early, {"setup": resume})
+                assert await close_of(early) == (1011, "Internal error encountered.")
+        async with dial(simulator) as second:
+            assert await set_up(second, sessionResumption={"handle": handle}) != handle
+            await send(second, {"realtimeInput": {"text": "What is the code word?"}})
+            messages = await receive_until(second, "turnComplete")
+    pieces = [each.get("serverContent", {}).get("outputTranscription", {}) for each in messages]
+    assert "".join(piece.get("text", "") for piece in pieces) == "The code word is heron."
+
+
+async def test_an_idle_session_needs_a_moment_before_it_can_be_resumed() -> None:
+    async with Simulator(pace=QUICK, resume_wait=60.0) as simulator:
+        async with dial(simulator) as first:
+            handle = await set_up(first)
+        async with dial(simulator) as second:
+            setup = {"model": MODEL, "sessionResumption": {"handle": handle}}
+            await send(second, {"setup": setup})
+            code, _reason = await close_of(second)
+    assert code == 1011
+
+
+async def test_a_service_account_gets_a_token_and_talks() -> None:
+    scopes = [
+        "https://www.googleapis.com/auth/cloud-platform",
+        "https://www.googleapis.com/auth/generative-language",
+    ]
+    async with quick() as simulator:
+        info = simulator.service_account_info()
+        credentials = service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+            info, scopes=scopes
+        )
+        await _refresh(credentials)
+        headers = {"Authorization": f"Bearer {credentials.token}"}
+        for path, model in ((DEVELOPER_PATH, MODEL), (VERTEX_PATH, VERTEX_NAME)):
+            async with dial(simulator, path, headers=headers) as socket:
+                assert await set_up(socket, model=model)
+
+
+async def test_the_echo_scenario() -> None:
+    async with quick(scenario="echo") as simulator, dial(simulator) as socket:
+        await set_up(socket)
+        await send(socket, audio_message(b"12345678" + bytes(3192)))
+        [message] = await receive_until(socket, "audio")
+    data = message["serverContent"]["modelTurn"]["parts"][0]["inlineData"]["data"]
+    assert data.startswith("MTIzNDU2Nz")
+
+
+async def test_tls_beside_the_plain_port() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with quick(tls_port=0, ssl_context=context, api_keys={"k"}) as simulator:
+        url = simulator.tls_url.replace("https", "wss") + DEVELOPER_PATH + "?key=k"
+        async with connect(url, ssl=trusting) as socket:
+            await send(socket, {"setup": {"model": MODEL}})
+            assert "setupComplete" in json.loads(await socket.recv())
+        assert simulator.tls_url != simulator.url
+        assert simulator.api_key == "k"
+
+
+async def test_closing_says_goodbye_to_open_sessions() -> None:
+    simulator = quick()
+    await simulator.__aenter__()
+    async with dial(simulator) as socket:
+        await set_up(socket)
+        await simulator.__aexit__(None, None, None)
+        code, _reason = await close_of(socket)
+    assert code == 1001
+
+
+def test_options_that_do_not_fit_together() -> None:
+    with pytest.raises(ValueError, match="scenario"):
+        quick(scenario="nonsense")
+    with pytest.raises(ValueError, match="given together"):
+        quick(tls_port=0)
+
+
+async def _refresh(credentials: service_account.Credentials) -> None:
+    await asyncio.to_thread(credentials.refresh, Request())

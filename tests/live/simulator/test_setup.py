@@ -1,0 +1,122 @@
+from typing import Any
+
+import pytest
+
+from live.simulator.activity import Detection
+from live.simulator.closes import Refusal
+from live.simulator.paths import Service
+from live.simulator.setup import content_text
+from tests.live.simulator.stage import (
+    AUDIO_SETUP,
+    DEVELOPER,
+    TEXT_SETUP,
+    VERTEX,
+    VERTEX_NAME,
+    setup_of,
+)
+
+MODEL = "models/gemini-3.8-live"
+
+
+def refused(message: dict[str, Any], service: Service = DEVELOPER) -> tuple[int, str]:
+    with pytest.raises(Refusal) as caught:
+        setup_of(message, service)
+    return caught.value.code, caught.value.reason
+
+
+def test_defaults() -> None:
+    setup = setup_of({"model": MODEL})
+    assert not setup.text_answers
+    assert setup.automatic_activity
+    assert setup.interruptible
+    assert not setup.resumable
+    assert not setup.input_transcription
+    assert setup.detection == Detection(threshold=0.006, prefix_ms=100, silence_ms=600)
+
+
+def test_everything_set() -> None:
+    setup = setup_of(
+        {
+            **AUDIO_SETUP,
+            "generationConfig": {
+                "speechConfig": {"voice_config": {"prebuilt_voice_config": {"voice_name": "Kore"}}}
+            },
+            "systemInstruction": {"parts": [{"text": "Be"}, {"text": "kind."}]},
+            "realtimeInputConfig": {
+                "automatic_activity_detection": {
+                    "start_of_speech_sensitivity": "START_SENSITIVITY_LOW",
+                    "prefix_padding_ms": 40,
+                    "silence_duration_ms": "250",
+                },
+                "activityHandling": "NO_INTERRUPTION",
+            },
+            "sessionResumption": {"handle": "h"},
+            "historyConfig": {"initialHistoryInClientContent": True},
+        }
+    )
+    assert (setup.voice, setup.instruction, setup.handle) == ("Kore", "Be kind.", "h")
+    assert setup.detection == Detection(threshold=0.012, prefix_ms=40, silence_ms=250)
+    assert setup.resumable
+    assert setup.input_transcription
+    assert setup.output_transcription
+    assert setup.seeding
+    assert not setup.interruptible
+
+
+def test_vertex_is_less_sensitive_and_names_models_its_own_way() -> None:
+    setup = setup_of({"model": VERTEX_NAME}, VERTEX)
+    assert setup.vertex
+    assert setup.detection.silence_ms == 1000
+    assert setup_of({"model": "publishers/google/models/gemini-3.8-live"}, VERTEX).vertex
+
+
+@pytest.mark.parametrize("name", ["models/gemini-9-live", "gemini-3.8-live", VERTEX_NAME])
+def test_unknown_models_on_the_developer_api(name: str) -> None:
+    code, reason = refused({"model": name}, Service("v1alpha"))
+    assert code == 1008
+    assert reason.startswith(f"{name} is not found for API version v1alpha, or is not")
+
+
+@pytest.mark.parametrize("name", [MODEL, "publishers/google/models/gemini-9", "publishers"])
+def test_unknown_models_on_vertex(name: str) -> None:
+    code, reason = refused({"model": name}, VERTEX)
+    assert code == 1008
+    assert reason.startswith("Publisher model")
+
+
+def test_text_is_refused_by_models_that_speak() -> None:
+    text = {"responseModalities": ["TEXT"]}
+    assert refused({"model": MODEL, "generationConfig": text}) == (
+        1007,
+        "The requested combination of response modalities (TEXT) is not supported by the model.",
+    )
+    native = "models/gemini-2.5-flash-native-audio-latest"
+    assert refused({"model": native, "generationConfig": text}) == (
+        1007,
+        "Cannot extract voices from a non-audio request",
+    )
+    assert setup_of(TEXT_SETUP).text_answers
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"generationConfig": {"responseModalities": ["TEXT", "AUDIO"]}}, 1007),
+        ({"generationConfig": {"responseModalities": ["VIDEO"]}}, 1007),
+        ({"generationConfig": {"responseMimeType": "text/plain"}}, 1007),
+        ({"generationConfig": {"stopSequences": ["x"]}}, 1007),
+        ({"generationConfig": {"temperature": 9}}, 1007),
+        ({"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}, 1007),
+        ({"generationConfig": {"enableAffectiveDialog": True}}, 1011),
+        ({"generationConfig": {"speechConfig": {"voiceConfig": {"voice": "Nobody"}}}}, 1007),
+        ({"proactivity": {"proactiveAudio": False}}, 1007),
+        ({"model": ""}, 1007),
+    ],
+)
+def test_combinations_that_3_8_refuses(more: dict[str, Any], code: int) -> None:
+    assert refused({"model": MODEL, **more})[0] == code
+
+
+def test_thoughts_are_no_text() -> None:
+    parts = [{"text": "Hm.", "thought": True}, {"text": "Yes."}, {"inline_data": {}}]
+    assert content_text({"parts": parts}) == "Yes."
