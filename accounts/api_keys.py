@@ -1,0 +1,108 @@
+"""API keys: `prl_<prefix>_<secret>`.
+
+The prefix finds the row; the secret is 32 random bytes, of which the row keeps the SHA-256.
+A slow password hash would add nothing: 256 random bits cannot be guessed.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.audit import SYSTEM, record
+from accounts.models import ApiKey, Tenant, User
+from accounts.roles import KEY_SCOPES
+from accounts.tenancy import platform_scope, tenant_scope
+
+_FORM = re.compile(r"prl_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
+# Compared with when the prefix is unknown, so that the answer takes as long.
+_NO_HASH = hashlib.sha256(b"").hexdigest()
+LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+def create_api_key(
+    tenant: Tenant,
+    name: str,
+    scopes: Iterable[str],
+    created_by: User | None = None,
+    *,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key. Returns the row and the key's text, which cannot be had again.
+
+    Raises:
+        ValueError: a scope is unknown, or there is none.
+    """
+    key = ApiKey(
+        tenant=tenant,
+        name=name,
+        scopes=sorted(set(scopes)),
+        expires_at=expires_at,
+        created_by=created_by,
+    )
+    return key, save_new_api_key(key)
+
+
+def save_new_api_key(key: ApiKey) -> str:
+    """Save a key that is not stored yet, and return its text, which cannot be had again.
+
+    Raises:
+        ValueError: a scope is unknown, or there is none.
+    """
+    if not key.scopes or not KEY_SCOPES.keys() >= set(key.scopes):
+        raise ValueError(f"An API key needs scopes out of: {', '.join(KEY_SCOPES)}.")
+    secret = secrets.token_hex(32)
+    key.prefix, key.hash = secrets.token_hex(6), _hash(secret)
+    with tenant_scope(key.tenant_id), transaction.atomic():
+        key.save(force_insert=True)
+        record(
+            "api-key.created",
+            key,
+            actor=f"user:{key.created_by_id}" if key.created_by_id else SYSTEM,
+            after={"name": key.name, "prefix": key.prefix, "scopes": key.scopes},
+        )
+    return f"prl_{key.prefix}_{secret}"
+
+
+def find_api_key(text: str, *, now: datetime | None = None) -> ApiKey | None:
+    """The row of a key that is good at `now`, with its tenant loaded; None for any other text.
+    Notes the use, at most once a minute."""
+    form = _FORM.fullmatch(text)
+    if form is None:
+        return None
+    now = now or timezone.now()
+    prefix, secret = form.groups()
+    with platform_scope("look up an API key"):
+        key = ApiKey.objects.select_related("tenant").filter(prefix=prefix).first()
+        matches = hmac.compare_digest(_hash(secret), key.hash if key else _NO_HASH)
+        if key is None or not matches or not key.is_valid(now):
+            return None
+        _note_use(key, now)
+    return key
+
+
+def revoke_api_key(key: ApiKey, actor: str, *, now: datetime | None = None) -> bool:
+    """Revoke a key for good, from `now` on. False when it had been revoked before."""
+    with tenant_scope(key.tenant_id), transaction.atomic():
+        unrevoked = ApiKey.objects.filter(pk=key.pk, revoked_at=None)
+        if not unrevoked.update(revoked_at=now or timezone.now()):
+            return False
+        record("api-key.revoked", key, actor=actor)
+    return True
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    stale = now - LAST_USED_RESOLUTION
+    if key.last_used_at is None or key.last_used_at <= stale:
+        unnoted = Q(last_used_at=None) | Q(last_used_at__lte=stale)
+        ApiKey.objects.filter(unnoted, pk=key.pk).update(last_used_at=now)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,53 @@
+"""The audit table: one entry for each act that somebody may have to answer for."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+
+from accounts.models import AuditEntry, Tenant
+from accounts.tenancy import TenantOwned, TenantScope, current_scope
+
+SYSTEM = "system"
+
+
+def record(
+    action: str,
+    subject: models.Model | None = None,
+    *,
+    actor: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> AuditEntry:
+    """Append an entry, in the current transaction: the act and its entry are stored together.
+
+    Args:
+        action: what was done, as `noun.verb`.
+        subject: the row it was done to. Its tenant is the entry's.
+        actor: `Caller.actor`, `user:<id>` or SYSTEM.
+        before, after: what changed, as JSON values. Never a secret, never a spoken word.
+
+    Raises:
+        NoTenantScope: there is no scope; an entry is a tenant's row like any other.
+    """
+    return AuditEntry.objects.create(
+        tenant_id=_tenant_of(subject),
+        actor=actor,
+        action=action,
+        object_type=subject._meta.label_lower if subject else "",
+        object_id=str(subject.pk) if subject else "",
+        before=before,
+        after=after,
+        reason=reason,
+    )
+
+
+def _tenant_of(subject: models.Model | None) -> UUID | None:
+    if isinstance(subject, TenantOwned):
+        return subject.tenant_id
+    if isinstance(subject, Tenant):
+        return subject.pk
+    scope = current_scope()
+    return scope.tenant_id if isinstance(scope, TenantScope) else None

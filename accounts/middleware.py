@@ -1,0 +1,112 @@
+"""The one place that finds out who calls over HTTP, and enters the tenant's scope."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
+
+from accounts.callers import Caller, TenantSuspended, caller_from_api_key, caller_from_session
+from accounts.tenancy import platform_scope, tenant_scope
+
+API = "/api/"
+ADMIN = "/admin/"
+# What a person of a suspended tenant may still do: leave.
+_OPEN_ROUTES = frozenset({"login", "logout", "switch-tenant"})
+
+
+class CallerMiddleware:
+    """Sets `request.caller` (a Caller, or None) and runs the view in the caller's scope.
+
+    - `/api/` with an `Authorization` header: the API key decides, alone. One that is not good
+      answers 401, whatever cookie came with it.
+    - `/admin/` for a platform operator: the platform scope, and no caller.
+    - Otherwise the browser session and the tenant chosen in it.
+
+    Without a caller the view runs outside any scope. A streaming answer is made after the
+    view: its generator enters the scope again. Under ASGI Django runs this class in the
+    thread of the synchronous views; asgiref carries the scope to asynchronous ones.
+    """
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.caller = None  # type: ignore[attr-defined]
+        if request.path.startswith(ADMIN) and _is_operator(request):
+            with platform_scope("admin"):
+                return self._get_response(request)
+        if request.path.startswith(API) and "Authorization" in request.headers:
+            return self._with_api_key(request)
+        return self._with_session(request)
+
+    def _with_api_key(self, request: HttpRequest) -> HttpResponse:
+        scheme, _, text = request.headers["Authorization"].partition(" ")
+        try:
+            caller = caller_from_api_key(text.strip()) if scheme.lower() == "bearer" else None
+        except TenantSuspended as error:
+            return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
+        if caller is None:
+            return _unauthorized()
+        return self._as_caller(request, caller)
+
+    def _with_session(self, request: HttpRequest) -> HttpResponse:
+        try:
+            caller = caller_from_session(request.user, request.session)
+        except TenantSuspended as error:
+            return self._suspended(request, error)
+        if caller is None:
+            return self._get_response(request)
+        return self._as_caller(request, caller)
+
+    def _as_caller(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        request.caller = caller  # type: ignore[attr-defined]
+        with tenant_scope(caller.tenant_id):
+            return self._get_response(request)
+
+    def _suspended(self, request: HttpRequest, error: TenantSuspended) -> HttpResponse:
+        if _route(request) in _OPEN_ROUTES:
+            return self._get_response(request)
+        if request.path.startswith(API):
+            return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
+        return render(
+            request, "accounts/suspended.html", {"error": error}, status=HTTPStatus.FORBIDDEN
+        )
+
+
+def problem(status: HTTPStatus, code: str, detail: str) -> HttpResponse:
+    """An answer with problem details (RFC 9457); `code` is for programs."""
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def _unauthorized() -> HttpResponse:
+    response = problem(
+        HTTPStatus.UNAUTHORIZED,
+        "invalid-api-key",
+        "The API key is unknown, expired or revoked. "
+        "Send one that is valid as `Authorization: Bearer <key>`.",
+    )
+    response["WWW-Authenticate"] = 'Bearer realm="api", error="invalid_token"'
+    return response
+
+
+def _is_operator(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff and request.user.is_superuser
+
+
+def _route(request: HttpRequest) -> str | None:
+    try:
+        return resolve(request.path_info).url_name
+    except Resolver404:
+        return None

@@ -1,0 +1,279 @@
+"""Who: users, tenants, memberships, credentials, API keys and the audit table.
+
+Foreign keys of tenant-owned rows to rows that are nobody's (User, Tenant) have no relation
+back (`related_name="+"`): User and Tenant have open managers, so they must not be able to
+join into a tenant's rows.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.ids import uuid7
+from accounts.roles import Role
+from accounts.tenancy import TenantManager, TenantOwned, TenantQuerySet
+
+
+class UserManager(BaseUserManager["User"]):
+    """E-mail addresses are kept in lower case: two spellings are one person."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return (email or "").strip().lower()
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=self.normalize_email(username))
+
+    async def aget_by_natural_key(self, username: str | None) -> "User":
+        return await self.aget(email=self.normalize_email(username))
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Make a user. Without a password the user cannot log in with one."""
+        if not email:
+            raise ValueError("A user needs an e-mail address")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Make a platform operator."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who logs in. What they may do in a tenant stands in a Membership;
+    superusers are the platform's operators."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField("e-mail", unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    locale = models.CharField(max_length=16, blank=True, help_text="A language tag such as en-GB.")
+    is_active = models.BooleanField(default=True, help_text="Clear this instead of deleting.")
+    is_staff = models.BooleanField("may enter the admin", default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()
+
+    class Meta:
+        ordering = ("email",)
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = UserManager.normalize_email(self.email)
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ", 1)[0] or self.email
+
+
+class Tenant(models.Model):
+    """An organisation. Everything its people make belongs to it and to nobody else."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=150)
+    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == Tenant.State.ACTIVE
+
+
+class Membership(TenantOwned):
+    """One person's role in one tenant."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        DISABLED = "disabled", "Disabled"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
+    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("user", "tenant"), name="membership_user_tenant"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+
+class Credential(TenantOwned):
+    """What a tenant's conversations log in to Gemini with.
+
+    The secret is write-only: `accounts.credentials` seals it, and opens it for a connection.
+    What may be shown stands beside it in fields of its own.
+    """
+
+    class Kind(models.TextChoices):
+        SERVICE_ACCOUNT = "service_account", "Service account"
+        API_KEY = "api_key", "API key"
+        AUTHORIZED_USER = "authorized_user", "Authorized user"
+
+    class Endpoint(models.TextChoices):
+        VERTEX = "vertex", "Vertex AI"
+        DEVELOPER = "developer", "Gemini Developer API"
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        VERIFYING = "verifying", "Verifying"
+        ACTIVE = "active", "Active"
+        RETIRING = "retiring", "Retiring"
+        REVOKED = "revoked", "Revoked"
+        FAILING = "failing", "Failing"
+        UNDECRYPTABLE = "undecryptable", "Undecryptable"
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20, choices=Kind)
+    endpoint = models.CharField(max_length=12, choices=Endpoint)
+    project = models.CharField(max_length=100, blank=True)
+    location = models.CharField(max_length=64, blank=True, help_text="For Vertex AI: a region.")
+    base_url = models.CharField(
+        "base URL",
+        max_length=200,
+        blank=True,
+        help_text="Only when it is not Google's own address, such as a simulator's.",
+    )
+    state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    is_primary = models.BooleanField(
+        "primary", default=False, help_text="New conversations use this one."
+    )
+
+    sealed_secret = models.BinaryField(default=b"", editable=False)
+    # Counts the secrets this row has had; with the id it names one secret.
+    version = models.PositiveIntegerField(default=0, editable=False)
+
+    client_email = models.CharField(max_length=254, blank=True, editable=False)
+    key_id = models.CharField(max_length=100, blank=True, editable=False)
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    last_four = models.CharField(max_length=4, blank=True, editable=False)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant",), condition=Q(is_primary=True), name="credential_one_primary"
+            ),
+            models.CheckConstraint(
+                condition=~Q(endpoint="vertex") | (~Q(project="") & ~Q(location="")),
+                name="credential_vertex_place",
+                violation_error_message="Vertex AI needs a project and a location.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(TenantOwned):
+    """A key for the API. Only a hash of its secret is stored; see `accounts.api_keys`."""
+
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    hash = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # To the minute: it is not written more often.
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether the key opens anything at `now`: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class AppendOnly(Exception):
+    """An audit entry was about to be changed or deleted."""
+
+
+class AuditQuerySet(TenantQuerySet["AuditEntry"]):
+    def update(self, **kwargs: Any) -> int:
+        raise AppendOnly("Audit entries are never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("Audit entries are never deleted.")
+
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+AuditManager = TenantManager.from_queryset(AuditQuerySet)
+
+
+class AuditEntry(TenantOwned):
+    """Who did what to which object, and what it looked like before and after.
+
+    Entries are appended by `accounts.audit.record` and never changed. Actor and object are
+    kept as text, not as foreign keys: an entry outlives them.
+    """
+
+    # Empty for what concerns the platform and no tenant.
+    tenant = models.ForeignKey(  # type: ignore[assignment]
+        Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    actor = models.CharField(max_length=64, help_text="user:<id>, key:<id> or system.")
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=64, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+
+    objects = AuditManager()  # type: ignore[misc]
+
+    class Meta(TenantOwned.Meta):
+        verbose_name_plural = "audit entries"
+        indexes = (models.Index(fields=("tenant", "-at"), name="audit_tenant_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type}"
+
+    def save_base(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly("Audit entries are never changed.")
+        super().save_base(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("Audit entries are never deleted.")

@@ -1,0 +1,117 @@
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.api_keys import create_api_key, find_api_key, revoke_api_key, save_new_api_key
+from accounts.models import ApiKey, AuditEntry, Tenant, User
+from accounts.tenancy import ScopeConflict, TenantMismatch, platform_scope, tenant_scope
+
+NOW = timezone.now()
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    return Tenant.objects.create(slug="acme", name="Acme")
+
+
+def test_the_text_opens_and_is_not_stored(tenant: Tenant) -> None:
+    key, text = create_api_key(tenant, "CI", ["read"])
+    assert re.fullmatch(rf"prl_{key.prefix}_[0-9a-f]{{64}}", text)
+    found = find_api_key(text)
+    assert found == key
+    assert found.tenant == tenant
+    secret = text.rsplit("_", 1)[1]
+    with platform_scope("test"):
+        for table in (ApiKey, AuditEntry):
+            assert secret not in str(list(table.objects.values()))
+
+
+def test_scopes_and_author(tenant: Tenant) -> None:
+    author = User.objects.create(email="dev@acme.example")
+    key, _ = create_api_key(tenant, "CI", ["talk", "read", "talk"], created_by=author)
+    assert key.scopes == ["read", "talk"]
+    with tenant_scope(tenant.pk):
+        entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor) == ("api-key.created", f"user:{author.pk}")
+
+
+@pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "admin"]])
+def test_scopes_have_to_be_known(tenant: Tenant, scopes: list[str]) -> None:
+    with pytest.raises(ValueError, match="read, talk"):
+        create_api_key(tenant, "CI", scopes)
+
+
+def test_no_key_of_another_tenant_is_made(tenant: Tenant) -> None:
+    other = Tenant.objects.create(slug="globex", name="Globex")
+    with tenant_scope(other.pk), pytest.raises(ScopeConflict):
+        create_api_key(tenant, "CI", ["read"])
+    with tenant_scope(other.pk), pytest.raises(TenantMismatch):
+        ApiKey(tenant=tenant, prefix="x").save()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-1] + ("0" if text[-1] != "0" else "1"),
+        lambda text: text.upper(),
+        lambda text: text + "\n",
+        lambda text: text.removeprefix("prl_"),
+        lambda text: "prl_" + "0" * 12 + text[16:],
+        lambda text: text + "0",
+        lambda _: "",
+        lambda _: "prl_\u0661_x",
+    ],
+)
+def test_nothing_else_opens(tenant: Tenant, damage: Callable[[str], str]) -> None:
+    _, text = create_api_key(tenant, "CI", ["read"])
+    assert find_api_key(damage(text)) is None
+
+
+def test_expiry(tenant: Tenant) -> None:
+    _, text = create_api_key(tenant, "CI", ["read"], expires_at=NOW)
+    assert find_api_key(text, now=NOW - timedelta(seconds=1)) is not None
+    assert find_api_key(text, now=NOW) is None
+
+
+def test_revocation_is_for_good(tenant: Tenant) -> None:
+    key, text = create_api_key(tenant, "CI", ["read"])
+    assert revoke_api_key(key, "system", now=NOW)
+    assert find_api_key(text) is None
+    assert not revoke_api_key(key, "system", now=NOW + timedelta(days=1))
+    with tenant_scope(tenant.pk):
+        key.refresh_from_db()
+        actions = AuditEntry.objects.order_by("id").values_list("action", flat=True)
+        assert list(actions) == ["api-key.created", "api-key.revoked"]
+    assert key.revoked_at == NOW
+
+
+def test_last_use_is_noted_at_most_once_a_minute(tenant: Tenant) -> None:
+    key, text = create_api_key(tenant, "CI", ["read"])
+
+    def last_use_after(seconds: int) -> float:
+        find_api_key(text, now=NOW + timedelta(seconds=seconds))
+        with tenant_scope(tenant.pk):
+            key.refresh_from_db()
+        assert key.last_used_at is not None
+        return (key.last_used_at - NOW).total_seconds()
+
+    assert [last_use_after(s) for s in (0, 30, 59, 60, 61)] == [0, 0, 0, 60, 60]
+
+
+def test_a_use_that_fails_is_not_noted(tenant: Tenant) -> None:
+    key, text = create_api_key(tenant, "CI", ["read"], expires_at=NOW)
+    find_api_key(text, now=NOW)
+    find_api_key(text[:-4] + "0000", now=NOW - timedelta(days=1))
+    with tenant_scope(tenant.pk):
+        key.refresh_from_db()
+    assert key.last_used_at is None
+
+
+def test_a_stored_key_is_not_made_new(tenant: Tenant) -> None:
+    key, _ = create_api_key(tenant, "CI", ["read"])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        save_new_api_key(key)

@@ -1,0 +1,36 @@
+import pytest
+
+from accounts.roles import KEY_SCOPES, Permission, Role, allows, scope_allows
+
+P = Permission
+# The table once more, as people would say it: a change there has to be meant.
+EXPECTED = {
+    Role.OWNER: set(P),
+    Role.ADMIN: set(P),
+    Role.DEVELOPER: {P.TALK, P.READ_API, P.MANAGE_AGENTS, P.MANAGE_API_KEYS},
+    Role.REVIEWER: {P.TALK, P.READ_API, P.REVIEW_CONVERSATIONS},
+    Role.MEMBER: {P.TALK},
+}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_what_the_table_says(role: Role) -> None:
+    assert {permission for permission in P if allows(role, permission)} == EXPECTED[role]
+
+
+@pytest.mark.parametrize("role", ["", "superhero", "OWNER"])
+def test_an_unknown_role_may_nothing(role: str) -> None:
+    assert not any(allows(role, permission) for permission in P)
+
+
+def test_a_role_read_from_the_database_is_its_text() -> None:
+    assert allows("reviewer", P.REVIEW_CONVERSATIONS)
+
+
+def test_scopes_of_keys() -> None:
+    assert set(KEY_SCOPES) == {"read", "talk"}
+    assert scope_allows("read", P.READ_API)
+    assert not scope_allows("read", P.TALK)
+    assert scope_allows("talk", P.TALK)
+    assert not scope_allows("talk", P.READ_API)
+    assert not any(scope_allows("everything", permission) for permission in P)
