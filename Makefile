@@ -1,0 +1,71 @@
+# Parley's chores, one word each. `make demo` and `make test` need nothing but Python and make.
+
+BIN := .venv/bin
+PY := $(BIN)/python
+RUN := PYTHONPATH=.:platform
+SOURCES := manage.py platform accounts conversations tests $(wildcard benchmarks)
+TOOLS := .cache/tools
+
+PORT ?= 8000
+TLS_PORT ?= 8443
+TEST ?=
+
+.PHONY: demo test test-full chaos bench lint fmt audit lock runtime development programs
+
+# Try it: PORT=8000 TLS_PORT=8443; FRESH=1 begins anew; REAL=1 talks to the real Gemini.
+demo: runtime
+	@DEMO=1 PORT=$(PORT) TLS_PORT=$(TLS_PORT) FRESH=$(FRESH) REAL=$(REAL) exec $(PY) manage.py demo
+
+# The suite in ten minutes at most; TEST=tests/live narrows it.
+test: development programs
+	$(PY) -m pytest $(TEST)
+
+# Everything long as well: SDKs in several versions, many kills, long cuts.
+test-full: development programs
+	$(PY) -m pytest -m "not chaos" --timeout 900 $(TEST)
+
+# Random fault schedules.
+chaos: development programs
+	$(PY) -m pytest -m chaos --timeout 1800 $(TEST)
+
+# Figures against the yardsticks; never asserted, machines are noisy.
+bench: development programs
+	$(PY) benchmarks/run.py
+
+lint: development
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	DEMO=1 $(RUN) $(BIN)/mypy
+	$(RUN) $(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	find templates -name '*.html' -exec $(BIN)/djade --check {} +
+
+fmt: development
+	$(BIN)/ruff check --fix-only $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+	find templates -name '*.html' -exec $(BIN)/djade {} +
+
+# Known vulnerabilities of the pinned packages. It changes with the day: no gate.
+audit: runtime
+	$(PY) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet pip-audit
+	-$(TOOLS)/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
+
+# Pin anew, within the bounds of pyproject.toml: hashes, no index address.
+LOCK = $(TOOLS)/bin/uv pip compile pyproject.toml --upgrade --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: runtime
+	$(PY) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet uv
+	$(LOCK) -o requirements.txt
+	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+
+# The virtual environment, brought up to date only when a lock file changed.
+runtime:
+	@sh .ci/environment requirements.txt
+
+development:
+	@sh .ci/environment requirements-dev.txt
+
+# PostgreSQL, Redis and Chromium for the tests: installed where we may, otherwise named.
+programs: development
+	@$(PY) -m tests.services install

@@ -1,0 +1,135 @@
+"""Who may open which conversation. Runs in a database thread, once a socket."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import transaction
+from django.http import HttpRequest, parse_cookie
+
+from accounts.callers import (
+    Caller,
+    TenantSuspended,
+    caller_from_api_key,
+    caller_from_session,
+)
+from accounts.credentials import is_simulated, primary_credential
+from accounts.roles import Permission
+from accounts.tenancy import tenant_scope
+from conversations import protocol as p
+from conversations.models import Agent, Conversation, Lease
+
+
+class Refused(Exception):
+    """The socket may not have what it asked for. `error` is what the page is told."""
+
+    def __init__(self, close_code: int, code: str, message: str, fix: str) -> None:
+        super().__init__(code)
+        self.close_code = close_code
+        self.error = p.Error(code=code, message=message, fix=fix, fatal=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A socket that may go on, from after (epoch, seq)."""
+
+    conversation_id: uuid.UUID
+    hello: p.Hello
+    epoch: int
+    seq: int
+
+
+def admit(scope: Any, first: p.FirstMessage) -> Admitted:
+    """Check the caller and open what the first message asks for. Raises Refused."""
+    caller = identify(scope, first.key)
+    with tenant_scope(caller.tenant_id):
+        if isinstance(first, p.Start):
+            return start(caller, first)
+        return resume(caller, first)
+
+
+def identify(scope: Any, key: str | None) -> Caller:
+    try:
+        caller = caller_from_api_key(key) if key is not None else caller_from_cookies(scope)
+    except TenantSuspended as error:
+        raise Refused(p.Close.NOT_ALLOWED, error.code, str(error), error.fix) from None
+    if caller is None:
+        raise Refused(
+            p.Close.NOT_SIGNED_IN,
+            "not-signed-in",
+            "You are not signed in, or your session has expired.",
+            "Sign in again, or send a valid API key in the first message.",
+        )
+    if not caller.may(Permission.TALK):
+        raise Refused(
+            p.Close.NOT_ALLOWED,
+            "not-allowed",
+            "You may not talk to agents here.",
+            "Ask an admin of your organisation for the right to.",
+        )
+    return caller
+
+
+def caller_from_cookies(scope: Any) -> Caller | None:
+    """The caller behind the browser session whose cookie came with the handshake."""
+    headers = dict(scope["headers"])
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    sessions = import_module(settings.SESSION_ENGINE)
+    session = sessions.SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
+    request = HttpRequest()
+    request.session = session
+    return caller_from_session(get_user(request), session)
+
+
+def start(caller: Caller, first: p.Start) -> Admitted:
+    agent = Agent.objects.filter(id=as_uuid(first.agent, "agent")).first()
+    if agent is None:
+        raise not_found("agent")
+    with transaction.atomic():
+        conversation = Conversation.objects.create(agent=agent, user_id=caller.user_id)
+        Lease.objects.create(conversation=conversation)
+    return Admitted(conversation.id, hello(caller, conversation), 0, 0)
+
+
+def resume(caller: Caller, first: p.Resume) -> Admitted:
+    """The person who began a conversation continues it; a key continues its own tenant's."""
+    found = Conversation.objects.select_related("agent").filter(
+        id=as_uuid(first.conversation, "conversation")
+    )
+    if caller.user_id is not None:
+        found = found.filter(user_id=caller.user_id)
+    conversation = found.first()
+    if conversation is None:
+        raise not_found("conversation")
+    return Admitted(conversation.id, hello(caller, conversation), first.epoch, first.seq)
+
+
+def hello(caller: Caller, conversation: Conversation) -> p.Hello:
+    agent = conversation.agent
+    credential = primary_credential(caller.tenant_id)
+    return p.Hello(
+        conversation=str(conversation.id),
+        agent=p.AgentCard(id=str(agent.id), name=agent.name),
+        simulated=credential is not None and is_simulated(credential),
+    )
+
+
+def not_found(what: str) -> Refused:
+    return Refused(
+        p.Close.NOT_FOUND,
+        f"unknown-{what}",
+        f"There is no such {what}.",
+        "Go back to the lobby and choose one.",
+    )
+
+
+def as_uuid(text: str, what: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise not_found(what) from None

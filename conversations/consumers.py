@@ -1,0 +1,237 @@
+"""The live socket: `/ws/conversations/`, `parley.v1`.
+
+A consumer here is one socket. Before it accepts, it looks at the origin; then it accepts and
+checks who calls, so that a refusal is an error the page can show. After that it only hands
+frames on: from the link to the socket, from the socket to the link.
+
+It stays a Channels consumer, with a receive loop of its own: the stock `dispatch` makes a
+thread hop and a task for each message, which couples all sockets of the process to one
+thread (docs/decisions/004-*.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from accounts.database import in_database
+from conversations import protocol as p
+from conversations.admission import Admitted, Refused, admit
+from conversations.attachment import Attachment, Switchboard
+from conversations.socket import Disconnected, Socket, Unacknowledged, explain
+
+log = logging.getLogger(__name__)
+
+# Sockets that have not said who they are yet; more are turned away until some have.
+MAX_STRANGERS = 500
+# A client that keeps sending what is not parley.v1 is let go.
+MAX_ERRORS = 20
+# Two missed heartbeats and a half: the peer is gone, whatever TCP believes.
+SILENCE_S = p.HEARTBEAT_MS / 1000 * 2.5
+
+NOT_STARTED = p.Error(
+    code="not-started",
+    message="The conversation has not been opened on this socket.",
+    fix="Send `start` or `resume` first.",
+)
+FRAME_TOO_BIG = p.Error(
+    code="frame-too-big",
+    message=f"A frame may have {p.FRAME_BYTES} bytes.",
+    fix="Send audio in frames of 20 to 40 ms.",
+)
+NOT_ACKNOWLEDGED = p.Error(
+    code="not-acknowledged",
+    message="Too many frames were not acknowledged.",
+    fix="Send `ack` with the number of frames received, at least every 16 frames.",
+    fatal=True,
+)
+
+
+class TooManyErrors(Exception):
+    """The client does not speak parley.v1."""
+
+
+class ConversationConsumer(AsyncConsumer):
+    """One page's socket to one conversation."""
+
+    strangers = 0
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        super().__init__()
+        self._switchboard = switchboard
+        self._errors = 0
+
+    async def __call__(
+        self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        socket = Socket(receive, send)
+        if not is_own_origin(scope) or ConversationConsumer.strangers >= MAX_STRANGERS:
+            await socket.close(p.Close.NOT_ALLOWED)  # before accepting: HTTP 403
+            return
+        with suppress(Disconnected):
+            await socket.accept()
+            await self._serve(scope, socket)
+
+    async def _serve(self, scope: Any, socket: Socket) -> None:
+        try:
+            admitted = await self._introduce(scope, socket)
+            await self._converse(socket, admitted)
+        except Refused as refusal:
+            await socket.send(refusal.error)
+            await socket.close(refusal.close_code, refusal.error.code)
+        except Unacknowledged:
+            await socket.close(p.Close.TOO_MANY, NOT_ACKNOWLEDGED.code)
+        except TooManyErrors:
+            await socket.close(p.Close.BAD_FIRST_MESSAGE, "too-many-errors")
+
+    # --- who is it? -----------------------------------------------------------------
+
+    async def _introduce(self, scope: Any, socket: Socket) -> Admitted:
+        ConversationConsumer.strangers += 1
+        try:
+            async with asyncio.timeout(p.FIRST_MESSAGE_S):
+                first = await self._first_message(socket)
+                return await in_database(admit, scope, first)
+        except TimeoutError:
+            raise Refused(
+                p.Close.NO_FIRST_MESSAGE,
+                "no-first-message",
+                "Nothing was opened on this socket in time.",
+                "Connect again and send `start` or `resume` at once.",
+            ) from None
+        finally:
+            ConversationConsumer.strangers -= 1
+
+    async def _first_message(self, socket: Socket) -> p.FirstMessage:
+        while True:
+            frame = await socket.receive()
+            try:
+                if isinstance(frame, str):
+                    return p.first_decoder.decode(frame)
+                await self._complain(socket, NOT_STARTED)
+            except msgspec.MsgspecError as error:
+                known = is_client_message(frame)
+                await self._complain(socket, NOT_STARTED if known else explain(error))
+
+    # --- the conversation -------------------------------------------------------------
+
+    async def _converse(self, socket: Socket, admitted: Admitted) -> None:
+        await socket.send(admitted.hello)
+        attachment = await self._switchboard.attach(
+            admitted.conversation_id, epoch=admitted.epoch, seq=admitted.seq
+        )
+        down = asyncio.create_task(self._down(socket, attachment), name="socket down")
+        up = asyncio.create_task(self._up(socket, attachment), name="socket up")
+        try:
+            done, _ = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            down.cancel()
+            up.cancel()
+            await asyncio.gather(down, up, return_exceptions=True)
+            await attachment.aclose()
+
+    async def _down(self, socket: Socket, attachment: Attachment) -> None:
+        async for frame in attachment.frames():
+            await socket.send_frame(frame, attachment.stream)
+        await socket.close(p.Close.NORMAL, "ended")
+
+    async def _up(self, socket: Socket, attachment: Attachment) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_S):
+                    frame = await socket.receive()
+            except TimeoutError:
+                await socket.close(p.Close.NO_FIRST_MESSAGE, "heartbeat-missed")
+                return
+            if isinstance(frame, str):
+                await self._take_text(socket, attachment, frame)
+            else:
+                await self._take_binary(socket, attachment, frame)
+
+    async def _take_text(self, socket: Socket, attachment: Attachment, frame: str) -> None:
+        if len(frame) > p.FRAME_BYTES:
+            await self._complain(socket, FRAME_TOO_BIG)
+            return
+        try:
+            message = p.client_decoder.decode(frame)
+        except msgspec.MsgspecError as error:
+            await self._complain(socket, explain(error))
+            return
+        match message:
+            case p.Ack(frames=frames):
+                socket.ledger.acknowledge(frames)
+            case p.Ping():
+                await socket.send(p.Pong())
+            case _:
+                await attachment.send(p.encode(message))
+
+    async def _take_binary(self, socket: Socket, attachment: Attachment, frame: bytes) -> None:
+        if len(frame) > p.FRAME_BYTES:
+            await self._complain(socket, FRAME_TOO_BIG)
+            return
+        try:
+            p.check_audio_frame(frame)
+        except p.BadFrame as error:
+            await self._complain(
+                socket, p.Error(code=error.code, message=str(error), fix=error.fix)
+            )
+            return
+        await attachment.send(frame)
+
+    async def _complain(self, socket: Socket, error: p.Error) -> None:
+        self._errors += 1
+        await socket.send(error)
+        if self._errors >= MAX_ERRORS:
+            raise TooManyErrors
+
+
+class UnknownPathConsumer(AsyncConsumer):
+    """Any other socket path: a typed refusal instead of a failed handshake."""
+
+    async def __call__(
+        self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        socket = Socket(receive, send)
+        with suppress(Disconnected):
+            await socket.accept()
+            await socket.send(
+                p.Error(
+                    code="unknown-path",
+                    message="There is no socket at this path.",
+                    fix="Conversations are at /ws/conversations/.",
+                    fatal=True,
+                )
+            )
+            await socket.close(p.Close.NOT_FOUND, "unknown-path")
+
+
+def is_client_message(frame: str | bytes) -> bool:
+    try:
+        p.client_decoder.decode(frame)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
+def is_own_origin(scope: Any) -> bool:
+    """Whether a browser's socket comes from one of our own pages.
+
+    Browsers always send Origin, and send cookies along from any page; other clients send
+    none and have to bring a key.
+    """
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if not origin:
+        return True
+    own_host = headers.get(b"host", b"").decode("latin-1")
+    return urlsplit(origin).netloc == own_host or origin in settings.CSRF_TRUSTED_ORIGINS

@@ -1,0 +1,49 @@
+"""Puts workers and switchboards together from the settings."""
+
+import hashlib
+import hmac
+
+from django.conf import settings
+
+from conversations.attachment import Switchboard
+from conversations.bus import Bus
+from conversations.worker import Worker, WorkerOptions
+
+
+class BadAddress(Exception):
+    """WORKER_LISTEN is not host:port."""
+
+
+def link_secret() -> bytes:
+    """The key that web and worker processes know each other by; derived, never stored."""
+    key = settings.SECRET_KEY.encode()
+    return hmac.digest(key, b"parley link v1", hashlib.sha256)
+
+
+def worker_options() -> WorkerOptions:
+    """How `manage.py worker` runs. Raises BadAddress."""
+    host, _, port = settings.WORKER_LISTEN.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadAddress(
+            f"WORKER_LISTEN is {settings.WORKER_LISTEN!r}; give host:port, such as 10.0.0.5:7700. "
+            "Web processes have to reach it there; port 0 takes a free one."
+        )
+    return WorkerOptions(
+        listen_at=(host, int(port)),
+        link_secret=link_secret(),
+        capacity=settings.WORKER_CAPACITY,
+    )
+
+
+def new_switchboard() -> Switchboard:
+    return Switchboard(link_secret())
+
+
+def new_worker(bus: Bus) -> Worker | None:
+    """The worker inside a web process; None where workers are processes of their own."""
+    if not settings.WORKER_IN_PROCESS:
+        return None
+    options = WorkerOptions(
+        listen_at=None, link_secret=link_secret(), capacity=settings.WORKER_CAPACITY
+    )
+    return Worker(bus, options)

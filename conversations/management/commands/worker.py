@@ -1,0 +1,37 @@
+"""`manage.py worker`: hosts conversations for every web process that can reach it."""
+
+import asyncio
+import signal
+from typing import Any
+
+import uvloop
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.bus import Bus
+from conversations.hosting import BadAddress, worker_options
+from conversations.worker import Worker
+
+
+class Command(BaseCommand):
+    help = "Host conversations: talk to Gemini Live for them and store what is said."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            uvloop.run(self.serve())
+        except BadAddress as error:
+            raise CommandError(str(error)) from None
+
+    async def serve(self) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        bus = Bus()
+        await bus.start()
+        worker = Worker(bus, worker_options())
+        await worker.start()
+        self.stdout.write(f"worker {worker.name} serves at {worker.address}")
+        self.stdout.flush()
+        await stop.wait()
+        self.stdout.write("worker drains")
+        await worker.aclose()
+        await bus.aclose()

@@ -1,0 +1,204 @@
+"""The pages of people who talk, and of staff who review. HTML only; JSON lives in `api`.
+
+Every query runs in the tenant scope that the middleware entered for the caller, so another
+tenant's conversation is not found here, whoever asks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
+from accounts.models import User
+from accounts.pages import tenant_is_simulated
+from accounts.roles import Permission, allows
+from accounts.tenancy import platform_scope
+from conversations.models import Agent, Conversation
+from conversations.states import ConversationState, Speaker
+
+RECENT = 5
+PAGE_SIZE = 25
+SOCKET_PATH = "/ws/conversations/"
+# Stands where the page puts a conversation's id, since it learns that from the socket.
+ID_PLACE = "__id__"
+
+
+def caller_with(request: HttpRequest, permission: Permission) -> Caller:
+    """Return who asks. Raises PermissionDenied without the permission, or without a tenant."""
+    caller: Caller | None = request.caller  # type: ignore[attr-defined]
+    if caller is None or not caller.may(permission):
+        raise PermissionDenied
+    return caller
+
+
+def person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def own_conversations(user: User) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(user=user).select_related("agent")
+
+
+def page_of(request: HttpRequest, conversations: QuerySet[Conversation]) -> Page[Conversation]:
+    """Return the asked page; a number out of range gives the nearest one."""
+    return Paginator(conversations, PAGE_SIZE).get_page(request.GET.get("page"))
+
+
+@login_required
+@require_safe
+def lobby(request: HttpRequest) -> HttpResponse:
+    """Choose whom to talk to. Operators belong to no tenant: their work is in the admin."""
+    if request.caller is None and person(request).is_superuser:  # type: ignore[attr-defined]
+        return redirect("admin:index")
+    caller_with(request, Permission.TALK)
+    recent = own_conversations(person(request))[:RECENT]
+    context = {"agents": Agent.objects.all(), "recent": recent}
+    return render(request, "conversations/lobby.html", context)
+
+
+@login_required
+@require_safe
+def new_conversation(request: HttpRequest, agent_id: uuid.UUID) -> HttpResponse:
+    """The talk page; the socket makes the conversation when the person starts to talk."""
+    caller_with(request, Permission.TALK)
+    return talk_page(request, get_object_or_404(Agent.objects.all(), pk=agent_id), None)
+
+
+@login_required
+@require_safe
+def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """The owner's: to talk in while it runs, to read once it has ended."""
+    caller = caller_with(request, Permission.TALK)
+    rows = Conversation.objects.select_related("agent", "user")
+    found = rows.filter(pk=conversation_id).first()
+    if found is None:
+        return in_its_tenant(request, conversation_id)
+    if found.user == person(request):
+        if found.has_ended:
+            return transcript_page(request, found)
+        return talk_page(request, found.agent, found)
+    if caller.may(Permission.REVIEW_CONVERSATIONS):
+        return redirect("review-conversation", conversation_id)
+    raise Http404
+
+
+def in_its_tenant(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """Work in another tenant of this person from now on, if the conversation is there and
+    they may open it. Raises Http404 otherwise."""
+    user = person(request)
+    for membership in memberships_of(user):
+        with platform_scope("find a conversation among a person's tenants"):
+            rows = Conversation.objects.filter(pk=conversation_id, tenant=membership.tenant_id)
+            if not allows(membership.role, Permission.REVIEW_CONVERSATIONS):
+                rows = rows.filter(user=user)
+            here = membership.tenant.is_active and rows.exists()
+        if here:
+            request.session[ACTIVE_TENANT] = str(membership.tenant_id)
+            return redirect("conversation", conversation_id)
+    raise Http404
+
+
+def talk_page(request: HttpRequest, agent: Agent, current: Conversation | None) -> HttpResponse:
+    config = {
+        "agent": {"id": str(agent.id), "name": agent.name},
+        "conversation": str(current.id) if current else None,
+        "socket_path": SOCKET_PATH,
+        "urls": {
+            "conversation": f"/c/{ID_PLACE}/",
+            "history": reverse("history"),
+            "lobby": reverse("lobby"),
+        },
+        "simulated": tenant_is_simulated(),
+        "user": {"name": person(request).get_full_name()},
+    }
+    return render(
+        request, "conversations/conversation.html", {"page_config": config, "agent": agent}
+    )
+
+
+def transcript_page(request: HttpRequest, found: Conversation) -> HttpResponse:
+    context = {
+        "conversation": found,
+        "turns": named_turns(found),
+        "events": list(found.events.all()),
+    }
+    return render(request, "conversations/transcript.html", context)
+
+
+def named_turns(found: Conversation) -> list[dict[str, Any]]:
+    """The turns in order, each with `speaker_name`: what the reader calls who spoke."""
+    names = {
+        Speaker.USER: found.user.name if found.user else "",
+        Speaker.AGENT: found.agent.name,
+    }
+    return [
+        {
+            "speaker": turn.speaker,
+            "speaker_name": names.get(Speaker(turn.speaker)) or turn.get_speaker_display(),
+            "state": turn.state,
+            "text": turn.text,
+            "start_ms": turn.start_ms,
+            "started_at": found.started_at + timedelta(milliseconds=turn.start_ms),
+        }
+        for turn in found.turns.all()
+    ]
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """The caller's own conversations, newest first."""
+    caller_with(request, Permission.TALK)
+    context = {"conversations": page_of(request, own_conversations(person(request)))}
+    return render(request, "conversations/history.html", context)
+
+
+@login_required
+@require_safe
+def review(request: HttpRequest) -> HttpResponse:
+    """Every conversation of the tenant, for its reviewers."""
+    caller_with(request, Permission.REVIEW_CONVERSATIONS)
+    agents = list(Agent.objects.all())
+    filters = chosen_filters(request, agents)
+    found = Conversation.objects.filter(**filters).select_related("agent", "user")
+    context = {
+        "conversations": page_of(request, found),
+        "agents": agents,
+        "states": [str(state) for state in ConversationState],
+        "filters": {"agent": "", "state": "", **filters},
+        # Stands before `page=…`, so that the next page has the same filters.
+        "page_query": "".join(f"{name}={value}&" for name, value in filters.items()),
+    }
+    return render(request, "conversations/review_list.html", context)
+
+
+def chosen_filters(request: HttpRequest, agents: list[Agent]) -> dict[str, str]:
+    """The filters of the address; one that names nothing we have is left out."""
+    known = {
+        "agent": {str(agent.id) for agent in agents},
+        "state": {str(state) for state in ConversationState},
+    }
+    wanted = {name: request.GET.get(name, "") for name in known}
+    return {name: value for name, value in wanted.items() if value in known[name]}
+
+
+@login_required
+@require_safe
+def review_conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """One conversation, whoever of the tenant held it."""
+    caller_with(request, Permission.REVIEW_CONVERSATIONS)
+    rows = Conversation.objects.select_related("agent", "user")
+    return transcript_page(request, get_object_or_404(rows, pk=conversation_id))

@@ -1,0 +1,426 @@
+"""`parley.v1`: every message between a page and Parley, and how a page's picture is folded.
+
+This module is the one truth. The reference in `docs/reference/socket-protocol.md`, the
+page's JavaScript and the tests are held against it. The same frames travel on the link
+between web process and worker, so nothing is encoded twice.
+
+A text frame is a JSON object with a `type`. A binary frame is an 8-byte header, little
+endian, and its payload:
+
+    kind: u8   stream: u8   rate: u16, in hundreds of Hz   seq: u32
+
+Numbered events (`type` = `event`) are contiguous in `seq` within an epoch. An epoch is one
+worker's time as host of the conversation; another epoch always begins with a snapshot.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, Literal
+
+import msgspec
+
+from conversations.states import (
+    AgentState,
+    ConversationState,
+    EndReason,
+    Speaker,
+    TurnState,
+)
+
+SUBPROTOCOL = "parley.v1"
+
+HEADER = struct.Struct("<BBHI")
+AUDIO = 1
+INPUT_RATE_HZ = 16_000
+OUTPUT_RATE_HZ = 24_000
+
+# Bounds of what a client may send.
+TEXT_CHARS = 8_000
+FRAME_BYTES = 64 * 1024
+# A snapshot has to fit into half a socket's window, or it could never be acknowledged.
+SNAPSHOT_BYTES = 96 * 1024
+# A turn that grows past this is ended and continued in a new one.
+TURN_CHARS = 8_000
+
+FIRST_MESSAGE_S = 10.0
+HEARTBEAT_MS = 15_000
+RESUME_WINDOW_S = 600
+
+
+class Close:
+    """Close codes of the socket."""
+
+    NORMAL = 1000
+    DRAINING = 1001
+    TOO_BIG = 1009
+    BAD_FIRST_MESSAGE = 4400
+    NOT_SIGNED_IN = 4401
+    NOT_ALLOWED = 4403
+    NOT_FOUND = 4404
+    NO_FIRST_MESSAGE = 4408
+    OPENED_ELSEWHERE = 4409
+    TOO_MANY = 4429
+    OUR_FAULT = 4500
+
+
+# --- Client to server ----------------------------------------------------------------
+
+Key = Annotated[str, msgspec.Meta(max_length=200)]
+Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """First message: a new conversation with an agent (its id)."""
+
+    agent: Identifier
+    key: Key | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    """First message: go on from the last event received; (0, 0) means nothing is held."""
+
+    conversation: Identifier
+    epoch: Count = 0
+    seq: Count = 0
+    key: Key | None = None
+
+
+class SendText(msgspec.Struct, frozen=True, tag="text"):
+    """What the user typed. Sending the same `id` again changes nothing."""
+
+    id: Ref
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_CHARS)]
+
+
+class AudioEnd(msgspec.Struct, frozen=True, tag="audio-end"):
+    """The microphone was switched off."""
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """`frames`: how many frames this socket has received in all. Acks are the credit."""
+
+    frames: Count
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """The user ends the conversation."""
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Heartbeat; answered by `pong`."""
+
+
+FirstMessage = Start | Resume
+ClientMessage = SendText | AudioEnd | Ack | End | Ping
+
+first_decoder: msgspec.json.Decoder[FirstMessage] = msgspec.json.Decoder(FirstMessage)
+client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+# --- Server to client, not numbered ----------------------------------------------------
+
+
+class AgentCard(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    frame_bytes: int = FRAME_BYTES
+    text_chars: int = TEXT_CHARS
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    conversation: str
+    agent: AgentCard
+    simulated: bool
+    heartbeat_ms: int = HEARTBEAT_MS
+    resume_window_s: int = RESUME_WINDOW_S
+    limits: Limits = Limits()
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """The events after (epoch, seq) follow."""
+
+    epoch: int
+    seq: int
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """No worker hosts the conversation yet, or the last one was lost."""
+
+    reason: Literal["finding-worker", "worker-lost"]
+
+
+class Gap(msgspec.Struct, frozen=True, tag="gap"):
+    """`ms` of agent audio of `stream` were dropped for this socket: it read too slowly."""
+
+    stream: int
+    ms: int
+
+
+class Error(msgspec.Struct, frozen=True, tag="error"):
+    """Something the client did or asked for cannot be; `fix` says what to do next."""
+
+    code: str
+    message: str
+    fix: str
+    fatal: bool = False
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    pass
+
+
+# --- Server to client, numbered --------------------------------------------------------
+
+
+class EventBase(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
+    """`ms`: milliseconds since the conversation began."""
+
+    type: Literal["event"] = "event"
+    epoch: int
+    seq: int
+    ms: int
+
+
+class StateChanged(EventBase, frozen=True, tag="state"):
+    state: ConversationState
+
+
+class AgentChanged(EventBase, frozen=True, tag="agent"):
+    state: AgentState
+
+
+class TurnStarted(EventBase, frozen=True, tag="turn-started"):
+    """`turn` is `"<epoch>.<seq>"` of this event and names the turn for good."""
+
+    turn: str
+    speaker: Speaker
+    ref: str | None = None
+
+
+class TurnText(EventBase, frozen=True, tag="turn-text"):
+    """More words of the turn, to be appended."""
+
+    turn: str
+    text: str
+
+
+class TurnEnded(EventBase, frozen=True, tag="turn-ended"):
+    turn: str
+    state: TurnState
+
+
+class TurnSaved(EventBase, frozen=True, tag="turn-saved"):
+    """The finished turn is committed: it survives the death of any process."""
+
+    turn: str
+
+
+class AudioStarted(EventBase, frozen=True, tag="audio"):
+    """Binary frames of `stream` carry the voice of `turn`."""
+
+    stream: int
+    turn: str
+
+
+class Interrupted(EventBase, frozen=True, tag="interrupted"):
+    """Drop at once whatever of `stream` is queued for playback."""
+
+    stream: int
+
+
+class Notice(EventBase, frozen=True, tag="notice"):
+    """A line on the timeline, such as a session that had to begin anew."""
+
+    code: str
+    text: str
+
+
+class Ended(EventBase, frozen=True, tag="ended"):
+    """The last event."""
+
+    reason: EndReason
+
+
+Event = (
+    StateChanged
+    | AgentChanged
+    | TurnStarted
+    | TurnText
+    | TurnEnded
+    | TurnSaved
+    | AudioStarted
+    | Interrupted
+    | Notice
+    | Ended
+)
+
+
+# --- Snapshot ---------------------------------------------------------------------------
+
+
+class TurnPicture(msgspec.Struct, kw_only=True):
+    turn: str
+    speaker: Speaker
+    state: TurnState
+    text: str
+    saved: bool
+    ms: int
+    ref: str | None = None
+
+
+class Picture(msgspec.Struct, kw_only=True):
+    """What a page shows. `earlier`: older turns exist that are left out here."""
+
+    state: ConversationState = ConversationState.WAITING
+    agent: AgentState = AgentState.WAITING
+    turns: list[TurnPicture] = []
+    earlier: bool = False
+    ended: EndReason | None = None
+
+    def find(self, key: str) -> TurnPicture | None:
+        """Turns are few and the wanted one is nearly always among the last."""
+        return next((turn for turn in reversed(self.turns) if turn.turn == key), None)
+
+    def fold(self, event: Event) -> None:
+        """Apply one event; a snapshot with its later events is a fresh snapshot."""
+        match event:
+            case StateChanged():
+                self.state = event.state
+            case AgentChanged():
+                self.agent = event.state
+            case TurnStarted():
+                self.turns.append(
+                    TurnPicture(
+                        turn=event.turn,
+                        speaker=event.speaker,
+                        state=TurnState.PARTIAL,
+                        text="",
+                        saved=False,
+                        ms=event.ms,
+                        ref=event.ref,
+                    )
+                )
+            case TurnText() | TurnEnded() | TurnSaved():
+                self.fold_turn(event)
+            case Ended():
+                self.state = ConversationState.ENDED
+                self.ended = event.reason
+            case AudioStarted() | Interrupted() | Notice():
+                pass  # they concern the moment, not the picture
+
+    def fold_turn(self, event: TurnText | TurnEnded | TurnSaved) -> None:
+        turn = self.find(event.turn)
+        if turn is None:
+            return  # an older turn that a snapshot left out
+        match event:
+            case TurnText():
+                turn.text += event.text
+            case TurnEnded():
+                turn.state = event.state
+            case TurnSaved():
+                turn.saved = True
+
+    def trim(self, max_bytes: int) -> None:
+        """Leave out the oldest turns until the words take at most `max_bytes` (UTF-8)."""
+        sizes = [len(turn.text.encode()) + TURN_OVERHEAD_BYTES for turn in self.turns]
+        total = sum(sizes)
+        drop = 0
+        while total > max_bytes and drop < len(sizes) - 1:
+            total -= sizes[drop]
+            drop += 1
+        if drop:
+            del self.turns[:drop]
+            self.earlier = True
+
+
+TURN_OVERHEAD_BYTES = 160
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
+    epoch: int
+    seq: int
+    state: Picture
+
+
+ServerMessage = Hello | Resumed | Snapshot | Waiting | Gap | Error | Pong
+
+encode = msgspec.json.Encoder().encode
+event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Just enough of a server message to know where a socket stands."""
+
+    type: str
+    epoch: int = 0
+    seq: int = 0
+    kind: str = ""
+
+
+position_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(Position)
+
+
+# --- Between web process and worker ------------------------------------------------------
+
+
+class Attach(msgspec.Struct, frozen=True):
+    """The opening payload of a link stream: which conversation, and where the socket stands.
+
+    After it, the stream carries the socket's own frames, both ways.
+    """
+
+    conversation: str
+    epoch: int = 0
+    seq: int = 0
+
+
+attach_decoder: msgspec.json.Decoder[Attach] = msgspec.json.Decoder(Attach)
+
+# Why a host closes a stream. Anything else is a broken connection.
+STREAM_NOT_HERE = "not-here"
+STREAM_MOVED = "moved"
+STREAM_ENDED = "ended"
+
+
+# --- Binary frames ----------------------------------------------------------------------
+
+
+class BadFrame(Exception):
+    """A client's binary frame is not one; `code` and `fix` go into the error it gets."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.fix = fix
+
+
+def audio_frame(stream: int, seq: int, pcm: bytes) -> bytes:
+    """One binary frame of agent audio: PCM16 little-endian mono, 24 kHz."""
+    return HEADER.pack(AUDIO, stream & 0xFF, OUTPUT_RATE_HZ // 100, seq & 0xFFFFFFFF) + pcm
+
+
+def check_audio_frame(frame: bytes) -> None:
+    """Check a client's binary frame: PCM16 mono audio at 16 kHz. Raises BadFrame."""
+    if len(frame) < HEADER.size:
+        raise BadFrame("bad-frame", "The binary frame is shorter than its header.", FRAME_FIX)
+    kind, _, rate, _ = HEADER.unpack_from(frame)
+    if kind != AUDIO:
+        raise BadFrame("bad-frame", f"Binary frames of kind {kind} are not known.", FRAME_FIX)
+    if rate * 100 != INPUT_RATE_HZ:
+        raise BadFrame(
+            "bad-audio-rate",
+            f"The audio has {rate * 100} Hz; {INPUT_RATE_HZ} Hz is expected.",
+            "Resample to 16000 Hz, PCM16, mono, and send it again.",
+        )
+    if len(frame) % 2:
+        raise BadFrame("bad-frame", "The audio has half a sample.", FRAME_FIX)
+
+
+FRAME_FIX = "Send an 8-byte header (kind 1, stream 0, rate 160, seq) followed by PCM16 mono audio."

@@ -1,0 +1,95 @@
+"""Background work on conversations, for Celery."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.tenancy import platform_scope
+from conversations.models import Conversation, Event, Lease
+from conversations.states import ConversationState, EndReason, TurnState
+
+log = logging.getLogger(__name__)
+
+# Google keeps a resumption handle for two hours. Past that no worker could continue where
+# the conversation stopped, and nobody has waited that long in front of a page.
+ABANDONED_AFTER = timedelta(hours=2)
+BATCH = 200
+
+
+@shared_task
+def close_abandoned_conversations(now: datetime | None = None) -> int:
+    """End every open conversation whose lease ran out more than two hours ago.
+
+    Returns how many it ended. Running it twice, or two at once, ends each only once, and
+    one that a worker claims meanwhile is left alone.
+    """
+    cutoff = (now or timezone.now()) - ABANDONED_AFTER
+    with platform_scope("close abandoned conversations"):
+        closed = sum(
+            close_abandoned(conversation, cutoff)
+            for conversation in abandoned_conversations(cutoff)
+        )
+    if closed:
+        log.info("closed %d abandoned conversations", closed)
+    return closed
+
+
+def abandoned_conversations(cutoff: datetime) -> Iterator[Conversation]:
+    """Yield each once, oldest first, read in batches."""
+    last = uuid.UUID(int=0)
+    while True:
+        rows = Conversation.objects.exclude(state=ConversationState.ENDED).filter(
+            lease__expires_at__lt=cutoff, id__gt=last
+        )
+        batch = list(rows.select_related("lease").order_by("id")[:BATCH])
+        yield from batch
+        if len(batch) < BATCH:
+            return
+        last = batch[-1].id
+
+
+def close_abandoned(conversation: Conversation, cutoff: datetime) -> bool:
+    """End one conversation. Returns False if somebody was faster.
+
+    The lease row is what a claim and this task compete for, and whoever changes it first
+    wins: a claim moves its expiry, so that the DELETE finds nothing; the DELETE leaves
+    nothing for a claim to update, and takes the resumption handle with it. The conversation
+    ended when it was last hosted, not when that was noticed.
+    """
+    ended_at = max(conversation.lease.expires_at, conversation.started_at)
+    with transaction.atomic():
+        gone, _ = Lease.objects.filter(
+            conversation_id=conversation.id, expires_at__lt=cutoff
+        ).delete()
+        if not gone:
+            return False
+        ended = Conversation.objects.filter(pk=conversation.pk).exclude(
+            state=ConversationState.ENDED
+        )
+        reason = conversation.stop_reason or EndReason.NETWORK_LOST
+        if not ended.update(state=ConversationState.ENDED, ended_at=ended_at, end_reason=reason):
+            return False
+        record_end(conversation, reason, ended_at - conversation.started_at)
+    return True
+
+
+def record_end(conversation: Conversation, reason: str, after: timedelta) -> None:
+    """Close what was left open, as the host would have done with its last event."""
+    conversation.turns.filter(state=TurnState.PARTIAL).update(state=TurnState.INTERRUPTED)
+    Event.objects.create(
+        tenant_id=conversation.tenant_id,
+        conversation=conversation,
+        # The lease is gone, so no worker will ever write under this epoch.
+        epoch=conversation.lease.epoch + 1,
+        seq=1,
+        kind="ended",
+        ms=int(after.total_seconds() * 1000),
+        data={"reason": reason},
+    )

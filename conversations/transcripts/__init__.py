@@ -1,0 +1,1 @@
+"""Upstream events become turns (`assembly`, pure); turns become rows (`writer`)."""

@@ -1,0 +1,128 @@
+"""Batches become rows. Runs in a database thread, never on the event loop.
+
+One transaction a call, however many conversations it carries. Each conversation's lease
+row is locked and its epoch compared, so a worker whose lease is gone writes nothing. Rows
+are written by `(conversation, epoch, first_seq)`: writing a batch again changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.tenancy import platform_scope
+from conversations.models import Conversation, Event, Lease, Turn
+from conversations.states import Speaker, TurnState
+from conversations.transcripts.records import Batch, TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch: `saved` are the keys of the finished turns in it."""
+
+    conversation_id: uuid.UUID
+    fenced: bool
+    saved: Sequence[str] = ()
+
+
+def write(batches: Sequence[Batch]) -> list[Outcome]:
+    """Store `batches` in one transaction. Raises django.db.Error if none was stored."""
+    with platform_scope("transcript writer"), transaction.atomic():
+        epochs = held_epochs(batches)
+        valid = [batch for batch in batches if epochs.get(batch.conversation_id) == batch.epoch]
+        write_turns(valid)
+        write_events(valid)
+        write_conversations(valid)
+        write_handles(valid)
+    return [outcome(batch, fenced=batch not in valid) for batch in batches]
+
+
+def outcome(batch: Batch, *, fenced: bool) -> Outcome:
+    if fenced:
+        return Outcome(batch.conversation_id, fenced=True)
+    finished = [turn.key for turn in batch.turns if turn.state != TurnState.PARTIAL]
+    return Outcome(batch.conversation_id, fenced=False, saved=finished)
+
+
+def held_epochs(batches: Sequence[Batch]) -> dict[uuid.UUID, int]:
+    """Lock the lease rows, in one order for all workers, and read their epochs."""
+    ids = [batch.conversation_id for batch in batches]
+    leases = Lease.objects.select_for_update().filter(conversation_id__in=ids)
+    return dict(leases.order_by("conversation_id").values_list("conversation_id", "epoch"))
+
+
+def write_turns(batches: Sequence[Batch]) -> None:
+    Turn.objects.bulk_create(
+        list(turn_rows(batches)),
+        update_conflicts=True,
+        unique_fields=["conversation", "epoch", "first_seq"],
+        update_fields=["last_seq", "state", "text", "end_ms"],
+    )
+
+
+def turn_rows(batches: Sequence[Batch]) -> Iterator[Turn]:
+    for batch in batches:
+        for turn in batch.turns:
+            yield Turn(
+                tenant_id=batch.tenant_id,
+                conversation_id=batch.conversation_id,
+                epoch=turn.epoch,
+                first_seq=turn.first_seq,
+                last_seq=turn.last_seq,
+                speaker=turn.speaker,
+                state=turn.state,
+                text=turn.text,
+                ref=turn.ref,
+                start_ms=turn.start_ms,
+                end_ms=turn.end_ms,
+            )
+
+
+def write_events(batches: Sequence[Batch]) -> None:
+    rows = [
+        Event(
+            tenant_id=batch.tenant_id,
+            conversation_id=batch.conversation_id,
+            epoch=event.epoch,
+            seq=event.seq,
+            kind=event.kind,
+            ms=event.ms,
+            data=event.data,
+        )
+        for batch in batches
+        for event in batch.events
+    ]
+    Event.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def write_conversations(batches: Sequence[Batch]) -> None:
+    changed = ["state", "last_epoch", "last_seq"]
+    rows = Conversation.objects.in_bulk([batch.conversation_id for batch in batches])
+    for batch in batches:
+        row = rows[batch.conversation_id]
+        row.state, row.last_epoch, row.last_seq = batch.state, batch.epoch, batch.seq
+        if not row.first_words:
+            row.first_words = first_words(batch.turns)
+        if batch.end_reason is not None:
+            row.end_reason, row.ended_at = batch.end_reason, timezone.now()
+    Conversation.objects.bulk_update(
+        rows.values(), [*changed, "first_words", "end_reason", "ended_at"]
+    )
+
+
+def first_words(turns: Sequence[TurnRecord]) -> str:
+    said = (turn.text for turn in turns if turn.speaker == Speaker.USER and turn.text.strip())
+    return next(said, "").strip()[:120]
+
+
+def write_handles(batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        if batch.handle is not None:
+            lease = Lease(tenant_id=batch.tenant_id, conversation_id=batch.conversation_id)
+            Lease.objects.filter(conversation_id=batch.conversation_id).update(
+                sealed_handle=lease.seal_handle(batch.handle)
+            )

@@ -1,0 +1,289 @@
+"""One conversation, hosted: its upstream session, its events, its viewers.
+
+Everything here runs on the event loop and waits for nothing: upstream events go through the
+assembly into the ring and out to the viewers in one go; what has to be stored is picked up
+by the worker's writer. No database, no thread, no other conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import live
+from conversations import protocol as p
+from conversations.link import LinkClosed, LinkStream
+from conversations.states import AgentState, ConversationState, EndReason, Speaker
+from conversations.transcripts.assembly import Assembly
+from conversations.transcripts.records import Batch
+from conversations.transcripts.writer import Outcome
+from conversations.worker.loading import Case
+from conversations.worker.ring import EventRing
+from conversations.worker.upstream import Opener, Upstream
+from conversations.worker.viewer import Viewer
+from live.messages import Content, text_content
+
+log = logging.getLogger(__name__)
+
+# Words that wait for the store: beyond this, typed texts are refused until it answers again.
+UNSAVED_CHARS = 256 * 1024
+# How many of the user's own texts are remembered, to know one that comes twice.
+KNOWN_REFS = 200
+# How many turns a fresh session is seeded with.
+HISTORY_TURNS = 40
+# Talking, for the upstream: a rotation waits until the agent is done.
+BUSY = frozenset({AgentState.SPEAKING, AgentState.THINKING, AgentState.USING_TOOL})
+
+# A speaker's name in the Live API's contents.
+ROLES = {Speaker.USER: "user", Speaker.AGENT: "model"}
+
+END_REASONS: tuple[tuple[type[live.LiveError], EndReason], ...] = (
+    (live.CredentialError, EndReason.CREDENTIAL_PROBLEM),
+    (live.QuotaError, EndReason.CAPACITY_FULL),
+    (live.LiveError, EndReason.UPSTREAM_UNAVAILABLE),
+)
+
+
+class Office(Protocol):
+    """What a host needs of its worker."""
+
+    def wants_write(self) -> None: ...
+    def wants_end(self, host: SessionHost, reason: EndReason) -> None: ...
+
+
+class SessionHost:
+    """One epoch of one conversation in this process."""
+
+    def __init__(
+        self,
+        case: Case,
+        opener: Opener,
+        office: Office,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.case = case
+        self.epoch = case.epoch
+        self.ring = EventRing()
+        self.viewers: set[Viewer] = set()
+        self.end_reason: EndReason | None = None
+        self.left_at: float | None = clock()
+        self._office = office
+        self._clock = clock
+        self._began = clock() - case.age_s
+        self._assembly = Assembly(case.epoch, case.picture)
+        self._refs = {turn.ref: None for turn in case.picture.turns if turn.ref}
+        self._stored_handle = case.handle
+        self._stored_state: tuple[ConversationState, EndReason | None] | None = None
+        self._taken: Batch | None = None
+        self._farewell: Sequence[p.Event] = ()
+        self._upstream = Upstream(opener, self, handle=case.handle)
+        self._task: asyncio.Task[None] | None = None
+
+    # --- life -------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._publish(self._assembly.state(ConversationState.WAITING, self._ms()))
+        self._task = asyncio.create_task(self._upstream.run(), name="upstream")
+
+    async def leave_upstream(self) -> None:
+        """Close the upstream session, with a close frame, and wait until it is closed."""
+        await self._upstream.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def close_turns(self) -> None:
+        """Nothing more will be said here: what is open ends now."""
+        self._publish(self._assembly.cut(self._ms()))
+
+    def pause(self) -> None:
+        self._publish(self._assembly.state(ConversationState.PAUSED, self._ms()))
+
+    def conclude(self, reason: EndReason) -> None:
+        """This is the end. It is told by `say_farewell`, once it is stored."""
+        self.end_reason = reason
+        self._farewell = self._assembly.ended(reason, self._ms())
+
+    def say_farewell(self) -> None:
+        self._publish(self._farewell)
+
+    def close_viewers(self, reason: str) -> None:
+        for viewer in list(self.viewers):
+            viewer.close(reason)
+        self.viewers.clear()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._assembly.picture.agent in BUSY
+
+    # --- the store -----------------------------------------------------------------
+
+    def take_batch(self) -> Batch | None:
+        """Hand over what is not stored; the answer comes by `stored` or `not_stored`."""
+        turns, events = self._assembly.take()
+        handle = self._upstream.handle if self._upstream.handle != self._stored_handle else None
+        state = (self._assembly.picture.state, self.end_reason)
+        if not (turns or events or handle) and state == self._stored_state:
+            return None
+        self._taken = Batch(
+            conversation_id=self.case.conversation_id,
+            tenant_id=self.case.tenant_id,
+            epoch=self.epoch,
+            seq=self._assembly.seq,
+            state=self._assembly.picture.state,
+            turns=turns,
+            events=events,
+            end_reason=self.end_reason,
+            handle=handle,
+        )
+        return self._taken
+
+    def stored(self, outcome: Outcome) -> None:
+        batch, self._taken = self._taken, None
+        if batch is None:
+            return
+        self._stored_state = (batch.state, batch.end_reason)
+        self._stored_handle = batch.handle or self._stored_handle
+        if outcome.saved and self.end_reason is None:
+            self._publish(self._assembly.saved(outcome.saved, self._ms()))
+        self._picture_within_bounds()
+
+    def not_stored(self) -> None:
+        if self._taken is not None:
+            self._assembly.put_back(self._taken.turns, self._taken.events)
+            self._taken = None
+
+    # --- viewers ---------------------------------------------------------------------
+
+    def view(self, stream: LinkStream, *, epoch: int, seq: int) -> None:
+        """Attach a socket; it gets what it misses, or a snapshot."""
+        viewer = Viewer(stream, self, epoch=epoch, seq=seq)
+        self.viewers.add(viewer)
+        self.left_at = None
+        viewer.pump()
+        task = asyncio.create_task(self._listen(viewer), name="viewer")
+        task.add_done_callback(lambda _: self._forget(viewer))
+
+    def snapshot(self) -> bytes:
+        self._picture_within_bounds()
+        picture = self._assembly.picture
+        return p.encode(p.Snapshot(epoch=self.epoch, seq=self.ring.last, state=picture))
+
+    async def _listen(self, viewer: Viewer) -> None:
+        try:
+            while True:
+                frame = await viewer.stream.receive()
+                self._take_input(frame)
+                viewer.stream.consumed(len(frame))
+        except LinkClosed:
+            pass
+
+    def _forget(self, viewer: Viewer) -> None:
+        self.viewers.discard(viewer)
+        viewer.close("")
+        if not self.viewers:
+            self.left_at = self._clock()
+
+    # --- input ---------------------------------------------------------------------
+
+    def _take_input(self, frame: bytes) -> None:
+        if self.end_reason is not None:
+            return
+        if frame[0] == p.AUDIO:
+            self._upstream.send_audio(frame[p.HEADER.size :])
+            return
+        match p.client_decoder.decode(frame):
+            case p.SendText(id=ref, text=text):
+                self._take_text(ref, text)
+            case p.AudioEnd():
+                self._upstream.end_audio()
+            case p.End():
+                self._office.wants_end(self, EndReason.USER_LEFT)
+
+    def _take_text(self, ref: str, text: str) -> None:
+        if ref in self._refs:
+            return
+        if sum(len(turn.text) for turn in self._assembly.turns.values()) > UNSAVED_CHARS:
+            self._publish(self._assembly.notice("store-behind", STORE_BEHIND, self._ms()))
+            return
+        self._refs[ref] = None
+        if len(self._refs) > KNOWN_REFS:
+            del self._refs[next(iter(self._refs))]
+        self._publish(self._assembly.typed(ref, text, self._ms()))
+        self._upstream.send_text(text)
+
+    # --- what the upstream tells -----------------------------------------------------
+
+    def upstream_events(self, events: Sequence[live.Event]) -> None:
+        ms = self._ms()
+        for event in events:
+            self._publish(self._assembly.upstream(event, ms))
+            if isinstance(event, live.Audio):
+                for viewer in self.viewers:
+                    viewer.offer_audio(self._assembly.stream, event.data)
+        self._upstream.set_busy(self.is_busy)
+
+    def upstream_live(self, *, fresh: bool) -> None:
+        if fresh and self._assembly.picture.turns:
+            self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, self._ms()))
+        self._publish(self._assembly.state(ConversationState.LIVE, self._ms()))
+
+    def upstream_rotating(self) -> None:
+        self._publish(self._assembly.cut(self._ms()))
+        self._publish(self._assembly.state(ConversationState.ROTATING, self._ms()))
+
+    def upstream_lost(self) -> None:
+        self.upstream_rotating()
+        self._publish(self._assembly.notice("upstream-lost", UPSTREAM_LOST, self._ms()))
+
+    def upstream_failed(self, error: live.LiveError) -> None:
+        log.warning("upstream gave up: %s", error.code)
+        reason = next(reason for kind, reason in END_REASONS if isinstance(error, kind))
+        self._office.wants_end(self, reason)
+
+    def history(self) -> tuple[list[Content], list[str]]:
+        """What a session that begins anew has to know: what was said, as Live API contents,
+        and the user's last texts that nobody answered."""
+        said = [
+            turn for turn in self._assembly.picture.turns if turn.text and turn.speaker in ROLES
+        ]
+        answered = len(said)
+        while answered and said[answered - 1].speaker == Speaker.USER:
+            answered -= 1
+        contents = [
+            text_content(ROLES[turn.speaker], turn.text)
+            for turn in said[max(0, answered - HISTORY_TURNS) : answered]
+        ]
+        return contents, [turn.text for turn in said[answered:]]
+
+    # --- parts ---------------------------------------------------------------------
+
+    def _publish(self, events: Sequence[p.Event]) -> None:
+        if not events:
+            return
+        urgent = False
+        for event in events:
+            self.ring.append(p.encode(event))
+            if isinstance(event, p.Interrupted):
+                for viewer in self.viewers:
+                    viewer.drop_audio()
+            urgent = urgent or isinstance(event, p.TurnEnded)
+        for viewer in self.viewers:
+            viewer.pump()
+        if urgent:
+            self._office.wants_write()
+
+    def _picture_within_bounds(self) -> None:
+        self._assembly.picture.trim(p.SNAPSHOT_BYTES)
+
+    def _ms(self) -> int:
+        return int((self._clock() - self._began) * 1000)
+
+
+STORE_BEHIND = "Your message was not taken: the store is not answering. Send it again in a minute."
+SESSION_RENEWED = "The model's session began anew; it was told what had been said."
+UPSTREAM_LOST = "The connection to the model was lost. Trying again."

@@ -1,0 +1,26 @@
+"""Every address that answers HTTP. Sockets are in `asgi`, the API's own in `conversations.api`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config import health
+from conversations import pages
+
+urlpatterns = [
+    path("", pages.lobby, name="lobby"),
+    path("talk/<uuid:agent_id>/", pages.new_conversation, name="conversation-new"),
+    path("c/<uuid:conversation_id>/", pages.conversation, name="conversation"),
+    path("history/", pages.history, name="history"),
+    path("review/", pages.review, name="review"),
+    path("review/<uuid:conversation_id>/", pages.review_conversation, name="review-conversation"),
+    path("", include("accounts.urls")),
+    path("api/v1/", include("conversations.api.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+admin.site.site_header = admin.site.site_title = "Parley"
+
+handler404 = "conversations.api.problems.not_found"
+handler500 = "conversations.api.problems.server_error"

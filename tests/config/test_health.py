@@ -1,0 +1,67 @@
+"""`/healthz` says the process lives; `/readyz` says whether its parts answer."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from django.test import AsyncClient, RequestFactory
+
+from config import health
+from config.health import answers, healthz, readyz
+
+
+async def ready() -> tuple[int, dict[str, Any]]:
+    response = await readyz(RequestFactory().get("/readyz"))
+    return response.status_code, json.loads(response.content)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_over_http(async_client: AsyncClient) -> None:
+    assert (await async_client.get("/healthz")).json() == {"status": "ok"}
+    answer = await async_client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["parts"] == {"database": "ok", "channel_layer": "ok"}
+
+
+async def test_living_needs_nothing() -> None:
+    assert (await healthz(RequestFactory().get("/healthz"))).status_code == 200
+
+
+async def test_a_part_that_fails_makes_it_unready(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse() -> None:
+        raise ConnectionRefusedError("redis://:password@host")
+
+    async def answer() -> None:
+        """Answer at once."""
+
+    monkeypatch.setattr(health, "PARTS", {"database": answer, "channel_layer": refuse})
+    status, body = await ready()
+    assert status == 503
+    assert body == {
+        "status": "unavailable",
+        "parts": {"database": "ok", "channel_layer": "unavailable"},
+    }
+
+
+async def test_a_part_that_is_silent_makes_it_unready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_WITHIN_S", 0.01)
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    assert not await answers("database", wait)
+
+
+async def test_the_log_names_the_part_and_no_address(caplog: pytest.LogCaptureFixture) -> None:
+    async def refuse() -> None:
+        raise ConnectionRefusedError("redis://:password@host")
+
+    assert not await answers("channel_layer", refuse)
+    assert "channel_layer" in caplog.text
+    assert "password" not in caplog.text
+
+
+async def test_without_a_channel_layer_it_is_unready(settings: Any) -> None:
+    settings.CHANNEL_LAYERS = {}
+    assert not await answers("channel_layer", health.channel_layer_answers)

@@ -1,0 +1,75 @@
+"""The fixed addresses, and who they open to."""
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+ADDRESSES = {
+    "lobby": "/",
+    "conversation-new": f"/talk/{ID}/",
+    "conversation": f"/c/{ID}/",
+    "history": "/history/",
+    "review": "/review/",
+    "review-conversation": f"/review/{ID}/",
+    "login": "/login/",
+    "logout": "/logout/",
+    "switch-tenant": "/tenant/",
+    "api-docs": "/api/v1/docs/",
+    "api-schema": "/api/v1/schema/",
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+    "admin:index": "/admin/",
+}
+# Without a log-in: what it answers. Everything else sends people to the log-in page.
+OPEN = {
+    "login": 200,
+    "logout": 405,
+    "api-docs": 200,
+    "api-schema": 200,
+    "api-conversations": 401,
+    "api-conversation": 401,
+    "api-turns": 401,
+    "healthz": 200,
+    "readyz": 200,
+}
+
+
+@pytest.mark.parametrize(("name", "address"), ADDRESSES.items())
+def test_addresses_are_the_fixed_ones(name: str, address: str) -> None:
+    arguments = [ID] if ID in address else []
+    assert reverse(name, args=arguments) == address
+
+
+def pages() -> list[str]:
+    """Return the name of every address outside the admin."""
+    found: list[str] = []
+    waiting: list[URLPattern | URLResolver] = list(get_resolver().url_patterns)
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, URLPattern):
+            found.append(str(entry.name))
+        elif entry.namespace != admin.site.name:
+            waiting.extend(entry.url_patterns)
+    return sorted(found)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", pages())
+def test_a_stranger_gets_the_log_in_page_or_nothing(client: Client, name: str) -> None:
+    try:
+        address = reverse(name)
+    except NoReverseMatch:
+        address = reverse(name, args=[ID])
+    answer = client.get(address)
+    if name in OPEN:
+        assert answer.status_code == OPEN[name]
+    else:
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/login/?next={address}"
+
+
+def test_the_admin_asks_for_a_log_in(client: Client, db: None) -> None:
+    answer = client.get("/admin/")
+    assert answer["Location"] == "/admin/login/?next=/admin/"

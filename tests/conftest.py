@@ -1,0 +1,93 @@
+"""What tests share: the database, the cast, the simulator, child processes, the browser."""
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cast import Cast, make_cast
+from tests.children import Children
+from tests.services import SERVICES
+from tests.services.programs import CHROMIUM, find_chromium
+from tests.services.redis import free_port as find_free_port
+
+if TYPE_CHECKING:
+    from live.simulator import Simulator
+
+CHILDREN = pytest.StashKey[Children]()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(pytestconfig: pytest.Config, keyset_file: Path) -> None:
+    """Start PostgreSQL when the first test asks for the database (a hook of pytest-django)."""
+    pytestconfig.stash[SERVICES].start_postgres()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Leave the test database: its server is thrown away, and children may be connected."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def keyset_file() -> Path:
+    """The keyset of `settings.KEYSET_FILE`, made anew for this run."""
+    from django.conf import settings
+
+    from accounts.keyset import create_keyset
+
+    path = Path(settings.KEYSET_FILE)
+    create_keyset(path)
+    return path
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Two tenants with a user for each role, their API keys, and the platform's operator.
+
+    Ask for `transactional_db` beside it when another thread or process has to see them.
+    """
+    return make_cast()
+
+
+@pytest.fixture
+async def simulator() -> "AsyncIterator[Simulator]":
+    """A simulated Gemini Live API on a free port."""
+    from live.simulator import Simulator
+
+    async with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago; bind port 0 instead where you can."""
+    return find_free_port()
+
+
+@pytest.fixture
+def spawn(request: pytest.FixtureRequest) -> Iterator[Children]:
+    """Start `manage.py` children; see `tests.children.Children`. All end with the test."""
+    children = request.node.stash[CHILDREN] = Children()
+    yield children
+    children.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and CHILDREN in item.stash:
+        report.sections.extend(item.stash[CHILDREN].outputs())
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """A Chromium that starts; as root it wants `--no-sandbox`."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail(CHROMIUM.advice())
+    return path

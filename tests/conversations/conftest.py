@@ -1,0 +1,66 @@
+"""A stage for conversations: an agent whose tenant talks to a real simulator."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from django.db import connections
+
+from accounts.api_keys import create_api_key
+from accounts.credentials import set_secret
+from accounts.database import close_database_threads, in_database
+from accounts.models import Credential, Tenant
+from accounts.tenancy import tenant_scope
+from conversations.models import Agent, Conversation, Lease
+from live.simulator import Simulator
+from tests.cast import Cast
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`agent` of tenant acme answers through `simulator`; `key` may talk to it."""
+
+    cast: Cast
+    simulator: Simulator
+    agent: Agent
+    key: str
+
+    async def new_conversation(self) -> Conversation:
+        """Make one that nobody hosts yet."""
+        return await in_database(make_conversation, self.agent)
+
+
+@pytest.fixture
+async def stage(transactional_db: None, cast: Cast, simulator: Simulator) -> AsyncIterator[Stage]:
+    agent, key = await asyncio.to_thread(set_up, cast.acme.tenant, simulator.url, simulator.api_key)
+    yield Stage(cast, simulator, agent, key)
+    await asyncio.to_thread(close_database_threads)
+
+
+def set_up(tenant: Tenant, url: str, gemini_key: str) -> tuple[Agent, str]:
+    try:
+        with tenant_scope(tenant.pk):
+            agent = Agent.objects.create(slug="shop", name="Shop assistant", prompt="Be brief.")
+            credential = Credential(
+                tenant=tenant,
+                name="simulator",
+                kind=Credential.Kind.API_KEY,
+                endpoint=Credential.Endpoint.DEVELOPER,
+                base_url=url,
+                is_primary=True,
+            )
+            set_secret(credential, gemini_key)
+            credential.state = Credential.State.ACTIVE
+            credential.save()
+        _, key = create_api_key(tenant, "talker", ["read", "talk"])
+        return agent, key
+    finally:
+        connections.close_all()
+
+
+def make_conversation(agent: Agent) -> Conversation:
+    with tenant_scope(agent.tenant_id):
+        conversation = Conversation.objects.create(agent=agent)
+        Lease.objects.create(conversation=conversation)
+        return conversation

@@ -1,0 +1,201 @@
+"""The live socket through real processes: web, worker, PostgreSQL, Redis, the simulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+from django.test import Client as DjangoClient
+from websockets.exceptions import InvalidStatus
+
+from accounts.api_keys import create_api_key
+from accounts.database import in_database
+from conversations import protocol as p
+from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from live.simulator.speech import speak
+from tests.cast import PASSWORD
+from tests.children import Children
+from tests.conversations.client import dial
+from tests.conversations.page import Page
+
+if TYPE_CHECKING:
+    from accounts.models import Tenant, User
+    from tests.conversations.conftest import Stage
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None) -> Iterator[str]:
+    """A web process and a worker process for all tests here; the base URL."""
+    spawn = Children()
+    try:
+        spawn("worker", ready="serves at")
+        web = spawn("web", "--port", "0", ready="Serving on")
+        yield web.wait_for(r"Serving on (http://\S+)").group(1)
+    finally:
+        spawn.stop()
+
+
+def live(page: Page) -> Callable[[], bool]:
+    return lambda: page.picture.state == ConversationState.LIVE
+
+
+def read_only_key(tenant: Tenant) -> str:
+    _, key = create_api_key(tenant, "reader", ["read"])
+    return key
+
+
+def cookie_of(user: User) -> dict[str, str]:
+    browser = DjangoClient()
+    browser.login(email=user.email, password=PASSWORD)
+    name = settings.SESSION_COOKIE_NAME
+    return {"Cookie": f"{name}={browser.cookies[name].value}"}
+
+
+async def test_a_spoken_talk(server: str, stage: Stage) -> None:
+    async with dial(server) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))
+        await client.speak(speak("Hello, count to three", 16_000))
+        await client.speak(bytes(32_000))
+        await client.page.until(client.page.answered)
+        assert "count to three" in client.page.said(Speaker.USER)[0].lower()
+        assert "three" in client.page.said(Speaker.AGENT)[0].lower()
+        assert client.page.audio_bytes > 24_000
+        await client.say(p.End())
+        await client.page.until(lambda: client.page.picture.ended == EndReason.USER_LEFT)
+        assert await client.closed() == (1000, "ended")
+
+
+async def test_speaking_over_a_story_interrupts_it(server: str, stage: Stage) -> None:
+    async with dial(server) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))
+        await client.say(p.SendText(id="1", text="Tell me a long story"))
+        await client.page.until(lambda: client.page.audio_bytes > 48_000)
+        await client.speak(speak("Stop, thank you", 16_000))
+        await client.speak(bytes(32_000))
+        await client.page.until(lambda: client.page.answered(2))
+        story = next(t for t in client.page.picture.turns if t.speaker == Speaker.AGENT)
+        assert story.state == TurnState.INTERRUPTED
+
+
+async def test_a_socket_that_drops_resumes_without_a_gap(server: str, stage: Stage) -> None:
+    page = Page()
+    async with dial(server, page=page) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await page.until(live(page))
+        await client.say(p.SendText(id="1", text="Count to twenty"))
+        await page.until(lambda: page.audio_bytes > 10_000)
+        client.socket.transport.abort()
+    hello = next(m for m in page.messages if isinstance(m, p.Hello))
+    async with dial(server, page=page) as client:
+        await client.say(p.Resume(hello.conversation, page.epoch, page.seq, stage.key))
+        await page.until(page.answered)
+    assert page.snapshots == 1
+    assert "twenty" in page.said(Speaker.AGENT)[0].lower()
+
+
+async def test_bad_input_gets_a_typed_error_and_the_talk_goes_on(server: str, stage: Stage) -> None:
+    async with dial(server) as client:
+        await client.say(p.Ping())
+        await client.socket.send(b"\1\0\240\0\0\0\0\0")
+        await client.socket.send("{not json")
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))
+        await client.socket.send("nonsense")
+        await client.socket.send('{"type":"dance"}')
+        await client.socket.send(bytes(2_000_000))
+        await client.socket.send(p.HEADER.pack(p.AUDIO, 0, 441, 0) + bytes(640))
+        await client.socket.send(json.dumps({"type": "text", "id": "1", "text": "x" * 9_000}))
+        assert await client.errors(8) == [
+            "not-started",
+            "not-started",
+            "bad-json",
+            "bad-json",
+            "bad-message",
+            "frame-too-big",
+            "bad-audio-rate",
+            "bad-message",
+        ]
+        await client.say(p.SendText(id="2", text="Hello"))
+        await client.page.until(client.page.answered)
+
+
+async def test_a_frame_above_the_servers_limit_closes_with_1009(server: str, stage: Stage) -> None:
+    async with dial(server) as client:
+        await client.socket.send(bytes(5_000_000))
+        code, _ = await client.closed()
+        assert code == p.Close.TOO_BIG
+
+
+@pytest.mark.parametrize("key", ["prl_000000000000_" + "0" * 64, "nonsense", ""])
+async def test_a_wrong_key_is_told_and_closed(server: str, stage: Stage, key: str) -> None:
+    async with dial(server) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=key))
+        assert await client.errors() == ["not-signed-in"]
+        assert await client.closed() == (4401, "not-signed-in")
+
+
+async def test_a_key_without_the_scope_may_not_talk(server: str, stage: Stage) -> None:
+    key = await in_database(read_only_key, stage.cast.acme.tenant)
+    async with dial(server) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=key))
+        assert await client.errors() == ["not-allowed"]
+        assert await client.closed() == (4403, "not-allowed")
+
+
+async def test_a_browser_is_known_by_its_cookie(server: str, stage: Stage) -> None:
+    headers = await in_database(cookie_of, stage.cast.acme.member) | {"Origin": server}
+    async with dial(server, headers=headers) as client:
+        await client.say(p.Start(agent=str(stage.agent.id)))
+        await client.page.until(live(client.page))
+
+
+async def test_a_foreign_page_is_not_let_in(server: str, stage: Stage) -> None:
+    headers = await in_database(cookie_of, stage.cast.acme.member)
+    with pytest.raises(InvalidStatus) as refusal:
+        async with dial(server, headers=headers | {"Origin": "https://evil.example"}):
+            pass
+    assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("role", ["owner", "reviewer", "member"])
+async def test_another_tenant_finds_nothing(server: str, stage: Stage, role: str) -> None:
+    conversation = await stage.new_conversation()
+    stranger = getattr(stage.cast.globex, role)
+    headers = await in_database(cookie_of, stranger) | {"Origin": server}
+    for first in (p.Resume(str(conversation.id)), p.Start(agent=str(stage.agent.id))):
+        async with dial(server, headers=headers) as client:
+            await client.say(first)
+            (code,) = await client.errors()
+            assert code in {"unknown-conversation", "unknown-agent"}
+            assert (await client.closed())[0] == p.Close.NOT_FOUND
+
+
+async def test_a_colleague_cannot_continue_a_persons_talk(server: str, stage: Stage) -> None:
+    headers = await in_database(cookie_of, stage.cast.acme.member) | {"Origin": server}
+    async with dial(server, headers=headers) as client:
+        await client.say(p.Start(agent=str(stage.agent.id)))
+        await client.page.until(live(client.page))
+        hello = next(m for m in client.page.messages if isinstance(m, p.Hello))
+    headers = await in_database(cookie_of, stage.cast.acme.owner) | {"Origin": server}
+    async with dial(server, headers=headers) as client:
+        await client.say(p.Resume(hello.conversation))
+        assert await client.errors() == ["unknown-conversation"]
+
+
+async def test_an_unknown_path_is_told(server: str) -> None:
+    async with dial(f"{server}/ws/nowhere/") as client:
+        assert await client.errors() == ["unknown-path"]
+        assert await client.closed() == (4404, "unknown-path")
+
+
+async def test_slashes_collapse(server: str, stage: Stage) -> None:
+    async with dial(f"{server}//ws//conversations/") as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))

@@ -1,0 +1,64 @@
+"""`kill -9` of the worker in mid-conversation: another one goes on, and nothing saved is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accounts.database import in_database
+from accounts.tenancy import platform_scope
+from conversations import protocol as p
+from conversations.models import Turn
+from conversations.states import ConversationState, Speaker, TurnState
+from tests.children import Children
+from tests.conversations.client import dial
+from tests.conversations.page import Page
+
+if TYPE_CHECKING:
+    from tests.conversations.conftest import Stage
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def stored() -> dict[str, str]:
+    with platform_scope("test reads turns"):
+        return {turn.key: turn.text for turn in Turn.objects.all()}
+
+
+def saved(page: Page) -> dict[str, str]:
+    return {turn.turn: turn.text for turn in page.picture.turns if turn.saved}
+
+
+async def test_another_worker_goes_on(stage: Stage, spawn: Children) -> None:
+    first = spawn("worker", ready="serves at")
+    web = spawn("web", "--port", "0", ready="Serving on")
+    url = web.wait_for(r"Serving on (http://\S+)").group(1)
+    page = Page()
+    async with dial(url, page=page) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await client.say(p.SendText(id="1", text="The code word is marmalade."))
+        await page.until(page.answered)
+        await page.until(page.all_saved)
+        spawn("worker", ready="serves at")
+        await client.say(p.SendText(id="2", text="Tell me a long story"))
+        await page.until(lambda: page.audio_bytes > 600_000)
+        shown = saved(page)
+        told = page.said(Speaker.AGENT)[-1]
+
+        first.kill()
+
+        await page.until(lambda: page.epoch == 2)
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        assert shown.items() <= saved(page).items()
+        assert not any(turn.state == TurnState.PARTIAL for turn in page.picture.turns)
+        kept = page.picture.turns[-1]
+        assert kept.state == TurnState.INTERRUPTED
+        assert told.startswith(kept.text), "at most the last second of a partial turn is lost"
+
+        await client.say(p.SendText(id="3", text="What is the code word?"))
+        await page.until(lambda: page.answered(3))
+        assert "marmalade" in page.said(Speaker.AGENT)[-1].lower()
+        await page.until(page.all_saved)
+    assert saved(page).items() <= (await in_database(stored)).items()

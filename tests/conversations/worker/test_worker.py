@@ -1,0 +1,254 @@
+"""Workers against the real simulator, database and an in-memory bus and link."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from accounts.credentials import set_secret
+from accounts.database import in_database
+from accounts.models import Credential
+from accounts.tenancy import platform_scope
+from conversations import bus as b
+from conversations import protocol as p
+from conversations.attachment import Attachment, Switchboard
+from conversations.bus import Bus
+from conversations.models import Conversation, Event, Lease, Turn
+from conversations.states import ConversationState, EndReason, Speaker
+from conversations.worker import Worker, WorkerOptions
+from tests.conversations.page import Page
+
+if TYPE_CHECKING:
+    import uuid
+
+    from tests.conversations.conftest import Stage
+
+SECRET = b"s" * 32
+
+
+def typed(ref: str, text: str) -> bytes:
+    return p.encode(p.SendText(id=ref, text=text))
+
+
+class House:
+    """Workers and a switchboard that share one in-memory bus."""
+
+    def __init__(self) -> None:
+        self.layer = InMemoryChannelLayer()
+        self.bus = Bus(self.layer)
+        self.switchboard = Switchboard(SECRET, bus=self.bus)
+        self.workers: list[Worker] = []
+
+    async def hire(self) -> Worker:
+        worker = Worker(self.bus, WorkerOptions(listen_at=("127.0.0.1", 0), link_secret=SECRET))
+        await worker.start()
+        self.workers.append(worker)
+        return worker
+
+    @asynccontextmanager
+    async def page(
+        self, conversation: Conversation, page: Page | None = None
+    ) -> AsyncIterator[tuple[Page, Attachment]]:
+        page = page or Page()
+        attachment = await self.switchboard.attach(conversation.id, epoch=page.epoch, seq=page.seq)
+        following = asyncio.create_task(follow(page, attachment))
+        following.add_done_callback(page.follower_ended)
+        try:
+            yield page, attachment
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await attachment.aclose()
+
+
+async def follow(page: Page, attachment: Attachment) -> None:
+    async for frame in attachment.frames():
+        stream = attachment.stream
+        page.take(frame)
+        if stream is not None:
+            stream.consumed(len(frame))
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    await house.bus.start()
+    yield house
+    for worker in house.workers:
+        await worker.aclose()
+    await house.switchboard.aclose()
+
+
+async def stored_turns(conversation: Conversation) -> list[tuple[str, str, str]]:
+    return await in_database(read_turns, conversation.id)
+
+
+def read_turns(conversation_id: uuid.UUID) -> list[tuple[str, str, str]]:
+    with platform_scope("test reads turns"):
+        rows = Turn.objects.filter(conversation_id=conversation_id)
+        return list(rows.values_list("speaker", "text", "state"))
+
+
+async def reload(conversation: Conversation) -> Conversation:
+    def read() -> Conversation:
+        with platform_scope("test reads a conversation"):
+            return Conversation.objects.get(id=conversation.id)
+
+    return await in_database(read)
+
+
+def shown(page: Page) -> list[tuple[str, str, str]]:
+    return [(turn.speaker, turn.text, turn.state) for turn in page.picture.turns]
+
+
+async def test_a_typed_talk_is_answered_shown_and_stored(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r1", "Hello, who are you?"))
+        await page.until(page.answered)
+        await page.until(page.all_saved)
+        assert page.said(Speaker.USER) == ["Hello, who are you?"]
+        assert page.audio_bytes > 24_000
+        assert shown(page) == await stored_turns(conversation)
+
+
+async def test_the_user_ends_it(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(p.encode(p.End()))
+        await page.until(lambda: page.picture.ended)
+    ended = await reload(conversation)
+    assert (ended.state, ended.end_reason) == ("ended", "user-left")
+    assert ended.ended_at is not None
+
+
+async def test_a_page_that_comes_back_gets_only_what_it_missed(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    page = Page()
+    async with house.page(conversation, page) as (_, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r1", "Count to five, please."))
+    async with house.page(conversation, page):
+        await page.until(page.answered)
+    assert page.snapshots == 1
+
+
+async def test_the_same_text_twice_is_said_once(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r1", "Hello"))
+        await attachment.send(typed("r1", "Hello"))
+        await page.until(page.answered)
+        assert page.said(Speaker.USER) == ["Hello"]
+
+
+async def test_another_worker_goes_on_after_a_drain(stage: Stage, house: House) -> None:
+    first = await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r1", "The code word is marmalade."))
+        await page.until(page.answered)
+        await house.hire()
+        house.workers.remove(first)
+        await first.aclose()
+        await page.until(lambda: page.epoch == 2)
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r2", "What is the code word?"))
+        await page.until(lambda: page.answered(2))
+        assert "marmalade" in page.said(Speaker.AGENT)[-1].lower()
+        await page.until(page.all_saved)
+        assert shown(page) == await stored_turns(conversation)
+
+
+async def test_a_stop_in_the_database_ends_it_without_the_bus(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+
+    def stop() -> None:
+        with platform_scope("test stops a conversation"):
+            found = Conversation.objects.filter(id=conversation.id)
+            found.update(stop_reason=EndReason.STAFF_ENDED)
+
+    async with house.page(conversation) as (page, _):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await in_database(stop)
+        await page.until(lambda: page.picture.ended == EndReason.STAFF_ENDED)
+
+
+async def test_a_worker_that_lost_its_lease_closes_and_writes_nothing(
+    stage: Stage, house: House
+) -> None:
+    first = await house.hire()
+    conversation = await stage.new_conversation()
+
+    def steal() -> None:
+        with platform_scope("test takes a lease away"):
+            Lease.objects.filter(conversation=conversation).update(worker="other", epoch=9)
+
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await in_database(steal)
+        await attachment.send(typed("r1", "This must not be stored."))
+        await page.until(lambda: not first.hosts)
+        assert await stored_turns(conversation) == []
+
+
+async def test_a_wrong_credential_ends_it_with_a_reason(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    stage.simulator.api_keys.clear()
+
+    def spoil() -> None:
+        with platform_scope("test spoils a credential"):
+            credential = Credential.objects.get()
+            set_secret(credential, "a-key-that-nobody-knows")
+            credential.state = Credential.State.ACTIVE
+            credential.save()
+
+    await in_database(spoil)
+    async with house.page(conversation) as (page, _):
+        await page.until(lambda: page.picture.ended == EndReason.CREDENTIAL_PROBLEM)
+
+
+async def test_two_workers_race_and_one_hosts(stage: Stage, house: House) -> None:
+    first, second = await house.hire(), await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, _):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        for _ in range(3):
+            await house.bus.publish(b.WORKERS, b.Wanted(str(conversation.id)))
+        assert len(first.hosts) + len(second.hosts) == 1
+        assert page.epoch == 1
+
+
+async def test_an_interruption_is_kept(stage: Stage, house: House) -> None:
+    await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await attachment.send(typed("r1", "Tell me a long story"))
+        await page.until(lambda: page.audio_bytes > 100_000)
+        await attachment.send(typed("r2", "Stop, please."))
+        await page.until(lambda: page.answered(2))
+        await page.until(page.all_saved)
+    states = [state for speaker, _, state in await stored_turns(conversation) if speaker == "agent"]
+    assert states[0] == "interrupted"
+
+    def kinds() -> list[str]:
+        with platform_scope("test reads events"):
+            return list(Event.objects.values_list("kind", flat=True))
+
+    assert "interrupted" in await in_database(kinds)
