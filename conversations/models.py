@@ -206,6 +206,10 @@ class LeaseQuerySet(TenantQuerySet["Lease"]):
             worker="", address="", expires_at=Now()
         )
 
+    def retire(self, conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
+        """The conversation has ended: nobody will host it again, and its handle goes too."""
+        self.filter(conversation_id=conversation_id, worker=worker, epoch=epoch).delete()
+
     def holder(self, conversation_id: uuid.UUID) -> tuple[str, int] | None:
         """Return (link address, epoch) of the living worker that hosts the conversation."""
         return (

@@ -24,6 +24,14 @@ def django_db_modify_db_settings(pytestconfig: pytest.Config, keyset_file: Path)
     pytestconfig.stash[SERVICES].start_postgres()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def fast_passwords() -> None:
+    """Hundreds of test users log in; a slow hash would be most of the suite's time."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Leave the test database: its server is thrown away, and children may be connected."""

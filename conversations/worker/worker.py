@@ -84,7 +84,7 @@ class Worker:
                 secret=self._options.link_secret,
                 ssl=self._options.tls,
             )
-        self.address = self._listener.address
+        self.address = reachable(self._listener.address)
         self._loops = [
             asyncio.create_task(self._renew_forever(), name="lease renewal"),
             asyncio.create_task(self._store.run(self.hosts.values), name="transcript writer"),
@@ -250,7 +250,8 @@ class Worker:
     async def _part(self, host: SessionHost, reason: str) -> None:
         conversation_id = host.case.conversation_id
         try:
-            await in_database(release, conversation_id, self.name, host.epoch)
+            letting_go = release if host.end_reason is None else retire
+            await in_database(letting_go, conversation_id, self.name, host.epoch)
         except DatabaseError as error:
             log.warning("lease not released: %s", type(error).__name__)
         await self._close(host, reason)
@@ -277,6 +278,13 @@ class Worker:
             log.error("worker errand failed", exc_info=error)
 
 
+def reachable(address: str) -> str:
+    """Who listens everywhere is found by the host's own name."""
+    for everywhere in ("//0.0.0.0:", "//[::]:"):
+        address = address.replace(everywhere, f"//{socket.gethostname()}:")
+    return address
+
+
 def renew(worker: str) -> dict[uuid.UUID, tuple[int, str]]:
     with platform_scope("lease renewal"):
         return Lease.objects.renew(worker)
@@ -287,8 +295,13 @@ def release(conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
         Lease.objects.release(conversation_id, worker, epoch)
 
 
+def retire(conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
+    with platform_scope("lease of an ended conversation"):
+        Lease.objects.retire(conversation_id, worker, epoch)
+
+
 def give_up(conversation_id: uuid.UUID, worker: str) -> None:
     """The conversation's tenant has no working credential: end it, with that reason."""
     with platform_scope("conversation without a credential"):
         Conversation.objects.get(id=conversation_id).end(EndReason.CREDENTIAL_PROBLEM)
-        Lease.objects.filter(conversation_id=conversation_id, worker=worker).update(worker="")
+        Lease.objects.filter(conversation_id=conversation_id, worker=worker).delete()

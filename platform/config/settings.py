@@ -7,6 +7,7 @@ a test holds that list against this file.
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import FileAwareEnv
@@ -16,12 +17,15 @@ env = FileAwareEnv()
 
 # DEMO=1 is the only way to insecure defaults: without it SECRET_KEY, DATABASE_URL
 # and KEYSET_FILE have to be given.
-DEMO = env.bool("DEMO", default=False)
-DEMO_DIR = ROOT / ".demo"
+DEMO_WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}
+if env.str("DEMO", default="").lower() not in DEMO_WORDS:
+    raise ImproperlyConfigured("DEMO is 1 or 0: 1 gives insecure defaults for a trial.")
+DEMO = DEMO_WORDS[env.str("DEMO", default="").lower()]
+DEMO_DIR = Path(env.str("DEMO_DIR", default=str(ROOT / ".demo"))).resolve()
 
 
 def required(name: str, demo_default: str) -> str:
-    value: str = env.str(name, default=demo_default if DEMO else "")
+    value: str = env.str(name, default="") or (demo_default if DEMO else "")
     if not value:
         raise ImproperlyConfigured(
             f"{name} is not set. Set it (or {name}_FILE) in the environment; "
@@ -49,6 +53,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "config",
     "accounts",
     "conversations",
 ]
@@ -86,10 +91,19 @@ TEMPLATES = [
 
 # Data -----------------------------------------------------------------------------
 
-required("DATABASE_URL", f"sqlite:///{DEMO_DIR / 'parley.sqlite3'}")
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{DEMO_DIR / 'parley.sqlite3'}")
-}
+
+
+def database() -> dict[str, Any]:
+    url = required("DATABASE_URL", f"sqlite:///{DEMO_DIR / 'parley.sqlite3'}")
+    if urlsplit(url).scheme not in {"postgres", "postgresql", "sqlite"}:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is postgres://user:password@host/name or sqlite:///file."
+        )
+    parsed: dict[str, Any] = env.db_url_config(url)
+    return parsed
+
+
+DATABASES: dict[str, dict[str, Any]] = {"default": database()}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE: the defaults gave hundreds of "database is locked" under load.
     DATABASES["default"]["OPTIONS"] = {
@@ -97,6 +111,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+    DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

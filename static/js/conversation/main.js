@@ -1,0 +1,221 @@
+// @ts-check
+/** Puts the conversation page together: session, microphone, player, views and the browser's events. */
+
+import { CaptionsView } from "./captions-view.js";
+import { Composer } from "./composer.js";
+import { Memory } from "./memory.js";
+import { Microphone } from "./microphone.js";
+import { part } from "./parts.js";
+import { Player } from "./player.js";
+import { Session } from "./session.js";
+import { Sound } from "./sound.js";
+import { TranscriptView } from "./transcript-view.js";
+import { View } from "./view.js";
+import { WakeLock } from "./wake-lock.js";
+import * as words from "./words.js";
+
+const TICK_MS = 250;
+/** Hidden pages get no animation frames, and still have to keep up. */
+const HIDDEN_RENDER_MS = 250;
+
+const config = JSON.parse(/** @type {any} */ (document.getElementById("page-config")).textContent);
+const memory = new Memory(config.conversation ?? `new ${config.agent.id}`);
+const wakeLock = new WakeLock();
+const sound = new Sound();
+
+const player = Sound.isSupported
+  ? new Player(sound, {
+      onReport: heard,
+      onBlocked: (isBlocked) => {
+        part("tap-to-hear").hidden = !isBlocked;
+      },
+      onFault: () => {
+        session.problem ??= { code: "no-sound", isFatal: false, ...words.PROBLEMS["no-sound"] };
+        changed();
+      },
+    })
+  : null;
+
+const session = new Session({
+  agent: config.agent.id,
+  conversation: config.conversation,
+  url: socketUrl(config.socket_path),
+  kept: memory.read("outbox") ?? [],
+  player,
+  ageMs: config.age_ms ?? null,
+  onChange: changed,
+  onHello: greeted,
+});
+
+const view = new View(session, config.urls);
+const transcript = new TranscriptView(session, { agent: config.agent.name });
+const captions = new CaptionsView(session);
+const composer = new Composer(memory, (text) => {
+  sound.unlock();
+  session.sendText(text);
+});
+const microphone = new Microphone(sound, {
+  onFrame: (pcm) => session.sendVoice(pcm),
+  onLevel: (level) => view.ring.show(level),
+  onState: (state) => {
+    view.showMicrophone(state);
+    wakeLock.want(microphone.isOpen && !session.hasEnded);
+  },
+});
+
+// --- from the session to the page ----------------------------------------------------------
+
+let isRenderDue = false;
+
+function changed() {
+  if (isRenderDue) return;
+  isRenderDue = true;
+  if (document.visibilityState === "visible") requestAnimationFrame(render);
+  else setTimeout(render, HIDDEN_RENDER_MS);
+}
+
+function render() {
+  isRenderDue = false;
+  const letters = session.hasEnded ? [] : session.outbox.letters;
+  memory.write("outbox", letters.map(({ id, text }) => ({ id, text })));
+  if (session.hasEnded) end();
+  view.render();
+  transcript.render();
+  captions.render();
+}
+
+/** @param {import("./player.js").Report} report */
+function heard({ played, isPlaying, level }) {
+  if (played) session.voice.speech.played(played.stream, played.ms);
+  part("stop-speaking").hidden = !isPlaying;
+  view.voice.show(isPlaying ? level : 0);
+  changed();
+}
+
+/** @param {{[field: string]: any}} hello */
+function greeted(hello) {
+  const path = config.urls.conversation.replace("__id__", hello.conversation);
+  if (location.pathname !== path) history.replaceState(null, "", path);
+  if (memory.place !== hello.conversation) memory.move(hello.conversation);
+  composer.limit = hello.limits.text_chars;
+  part("simulated").hidden = !hello.simulated;
+}
+
+function end() {
+  composer.isOff = true;
+  if (microphone.state !== "off") microphone.turnOff();
+  part("mic-toggle").disabled = true;
+}
+
+// --- from the person to the session -----------------------------------------------------------
+
+async function toggleMicrophone() {
+  sound.unlock();
+  if (microphone.isOpen) {
+    microphone.mute();
+    session.endVoice();
+    return;
+  }
+  session.isAsking = true;
+  changed();
+  await microphone.turnOn();
+  session.isAsking = false;
+  session.start(); // without a microphone as well: typing is always there
+  changed();
+}
+
+async function askToEnd() {
+  /** @type {HTMLDialogElement} */
+  const dialog = part("end-dialog");
+  if (!microphone.isOpen) session.end();
+  else dialog.showModal();
+}
+
+part("mic-toggle").onclick = toggleMicrophone;
+part("start-talking").onclick = toggleMicrophone;
+part("start-typing").onclick = () => {
+  sound.unlock();
+  session.start();
+  composer.focus();
+};
+part("end").onclick = askToEnd;
+part("end-dialog").onclose = (/** @type {Event} */ { target }) => {
+  if (/** @type {HTMLDialogElement} */ (target).returnValue === "end") session.end();
+};
+part("stop-speaking").onclick = () => session.stopSpeaking();
+part("hear").onclick = () => sound.unlock();
+part("try-now").onclick = () => session.tryNow();
+part("problem-dismiss").onclick = () => {
+  session.dismissProblem();
+  changed();
+};
+part("problem-action").onclick = (/** @type {Event} */ event) => {
+  if (part("problem-action").dataset.action !== "here") return;
+  event.preventDefault();
+  session.tryNow();
+};
+part("mic-problem-dismiss").onclick = () => {
+  part("mic-problem").hidden = true;
+};
+
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || part("end-dialog").open || !player?.isPlaying) return;
+  event.preventDefault();
+  session.stopSpeaking();
+});
+
+// --- the browser's own events ------------------------------------------------------------------
+
+// A socket or a live microphone would keep the page out of the browser's page cache.
+addEventListener("pagehide", () => {
+  microphone.turnOff();
+  session.suspend();
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted && session.conversation !== null && !session.hasEnded) session.tryNow();
+});
+addEventListener("online", () => session.probe());
+addEventListener("offline", () => session.probe());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") session.probe();
+});
+
+setInterval(() => {
+  if (session.age()) changed();
+  view.tick();
+}, TICK_MS);
+
+/** @param {string} path */
+function socketUrl(path) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
+/** Read-only, for tests and support: what the page holds, and how much voice was heard. */
+Object.defineProperty(window, "parley", {
+  value: Object.freeze({
+    get playedMs() {
+      return player?.playedMs ?? 0;
+    },
+    get receivedAudioMs() {
+      return player?.receivedMs ?? 0;
+    },
+    get state() {
+      return structuredClone({
+        ...session.picture,
+        conversation: session.conversation,
+        connection: session.connection,
+        microphone: microphone.state,
+        isPlaying: player?.isPlaying ?? false,
+        epoch: session.held.epoch,
+        seq: session.held.seq,
+        unsent: session.outbox.letters.length,
+        problem: session.problem,
+      });
+    },
+  }),
+});
+
+if (config.conversation !== null) session.start();
+render();

@@ -1,0 +1,219 @@
+// @ts-check
+/**
+ * One conversation's socket, kept alive: connect, introduce, acknowledge, heartbeat, and
+ * connect again after a drop. It knows frames and time, not what they mean.
+ *
+ * Phases: idle -> connecting -> introduced -> attached -> (waiting -> connecting ...) -> closed.
+ * `attached` is the phase after `snapshot` or `resumed`: only then does input arrive anywhere.
+ */
+
+import {
+  ACK_AFTER_MS,
+  AckLedger,
+  ProtocolFault,
+  SUBPROTOCOL,
+  decodeAudio,
+  finalProblem,
+  parseMessage,
+  retryDelay,
+} from "./protocol.js";
+
+const CONNECT_MS = 10000;
+const PONG_MS = 5000;
+/** Asked about a connection that may be dead: after sleep, or when the network changed. */
+const PROBE_MS = 1500;
+/** A connection that held this long was a good one: the next drop starts from 0.5 s again. */
+const STEADY_MS = 5000;
+/** Live audio that waits longer than this in the browser is too old to be worth sending. */
+const MAX_BUFFERED_BYTES = 128 * 1024;
+
+/**
+ * @typedef {object} Handlers
+ * @property {() => object} greeting the first message of a connection: `start` or `resume`
+ * @property {(message: {type: string, [field: string]: any}) => void} onMessage
+ * @property {(frame: import("./protocol.js").AudioFrame) => void} onAudio
+ * @property {(phase: string, detail: {problem?: string | null, retryAt?: number,
+ *   attempt?: number}) => void} onPhase
+ */
+
+export class ConversationSocket {
+  /** @param {string} url @param {Handlers} handlers */
+  constructor(url, handlers) {
+    this.phase = "idle";
+    this.attempt = 0;
+    this.#url = url;
+    this.#handlers = handlers;
+  }
+
+  #url;
+  #handlers;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #acks = new AckLedger();
+  #heartbeatMs = 15000;
+  /** @type {{[name: string]: ReturnType<typeof setTimeout>}} */
+  #timers = {};
+
+  /** Connect now, whatever was planned. */
+  connect() {
+    this.#drop();
+    this.#acks = new AckLedger();
+    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    const mine = (/** @type {(event: any) => void} */ handle) => (/** @type {any} */ event) => {
+      if (this.#socket === socket) handle(event);
+    };
+    socket.onopen = mine(() => this.#send(this.#handlers.greeting()));
+    socket.onmessage = mine((event) => this.#take(event.data));
+    socket.onclose = mine((event) => this.#closed(event.code));
+    this.#after("connect", CONNECT_MS, () => this.#lost());
+    this.#enter("connecting", { attempt: this.attempt });
+  }
+
+  /** Close for good, or until `connect`. */
+  close() {
+    this.#drop();
+    this.#enter("idle");
+  }
+
+  /** Find out within 1.5 s whether the connection still lives. */
+  probe() {
+    if (this.phase === "waiting") this.connect();
+    else if (this.#socket?.readyState === WebSocket.OPEN) this.#ping(PROBE_MS);
+  }
+
+  /** @param {object} message @returns {boolean} whether it went out */
+  send(message) {
+    if (this.phase !== "attached") return false;
+    this.#send(message);
+    return true;
+  }
+
+  /** @param {ArrayBuffer} frame @returns {boolean} false: drop it, the network is behind */
+  sendAudio(frame) {
+    const socket = this.#socket;
+    if (this.phase !== "attached" || !socket) return false;
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return false;
+    socket.send(frame);
+    return true;
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** What was received does not fit together: begin again from what is held. */
+  resync() {
+    this.#lost();
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #take(data) {
+    try {
+      this.#receive(data);
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+      this.resync();
+    }
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #receive(data) {
+    this.#cancel("pong");
+    if (this.#acks.count()) this.#acknowledge();
+    else if (!this.#timers.ack) this.#after("ack", ACK_AFTER_MS, () => this.#acknowledge());
+    if (typeof data !== "string") {
+      this.#handlers.onAudio(decodeAudio(data));
+      return;
+    }
+    const message = parseMessage(data);
+    if (message.type === "hello") this.#introduced(message.heartbeat_ms);
+    if (message.type === "pong") return;
+    this.#handlers.onMessage(message);
+    if (message.type === "snapshot" || message.type === "resumed") this.#attached();
+  }
+
+  /** @param {number} heartbeatMs */
+  #introduced(heartbeatMs) {
+    this.#cancel("connect");
+    this.#heartbeatMs = heartbeatMs;
+    this.#beat();
+    this.#enter("introduced");
+  }
+
+  #attached() {
+    if (this.phase !== "introduced") return; // a later snapshot of the same connection
+    this.#after("steady", STEADY_MS, () => {
+      this.attempt = 0;
+    });
+    this.#enter("attached");
+  }
+
+  #acknowledge() {
+    this.#cancel("ack");
+    if (this.#acks.isOwing) this.#send(this.#acks.take());
+  }
+
+  #beat() {
+    this.#after("beat", this.#heartbeatMs * (0.75 + Math.random() / 4), () => {
+      this.#ping(PONG_MS);
+      this.#beat();
+    });
+  }
+
+  /** Any frame will do as an answer. @param {number} patienceMs */
+  #ping(patienceMs) {
+    this.#send({ type: "ping" });
+    this.#after("pong", patienceMs, () => this.#lost());
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    const problem = finalProblem(code);
+    if (problem === null && code !== 1000) {
+      this.#lost();
+      return;
+    }
+    this.#drop();
+    this.#enter("closed", { problem });
+  }
+
+  #lost() {
+    this.#drop();
+    const wait = retryDelay(this.attempt, Math.random());
+    this.attempt += 1;
+    this.#after("retry", wait, () => this.connect());
+    this.#enter("waiting", { retryAt: Date.now() + wait, attempt: this.attempt });
+  }
+
+  /** Let go of the socket and of every timer. */
+  #drop() {
+    Object.keys(this.#timers).forEach((name) => this.#cancel(name));
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000);
+  }
+
+  /** @param {string} phase @param {{problem?: string | null, retryAt?: number, attempt?: number}} [detail] */
+  #enter(phase, detail = {}) {
+    this.phase = phase;
+    this.#handlers.onPhase(phase, detail);
+  }
+
+  /** @param {string} name @param {number} ms @param {() => void} act */
+  #after(name, ms, act) {
+    this.#cancel(name);
+    this.#timers[name] = setTimeout(() => {
+      delete this.#timers[name];
+      act();
+    }, ms);
+  }
+
+  /** @param {string} name */
+  #cancel(name) {
+    clearTimeout(this.#timers[name]);
+    delete this.#timers[name];
+  }
+}

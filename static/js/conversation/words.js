@@ -1,0 +1,186 @@
+// @ts-check
+/** Every word the conversation page says by itself. Short, plain, with the next step. */
+
+/** @type {{[state: string]: string}} */
+export const CONNECTION = {
+  idle: "Not started",
+  checking: "One moment",
+  "requesting-permission": "Asking for the microphone",
+  connecting: "Connecting",
+  ready: "On air",
+  reconnecting: "Reconnecting",
+  resuming: "Catching up",
+  "degraded-http": "Text only",
+  "upstream-handoff": "One moment",
+  ended: "Ended",
+  failed: "Not connected",
+};
+
+/** @type {{[state: string]: string}} */
+export const AGENT = {
+  waiting: "Waiting",
+  listening: "Listening",
+  "hearing-user": "Hearing you",
+  thinking: "Thinking",
+  "using-tool": "Looking something up",
+  speaking: "Speaking",
+  interrupted: "Interrupted",
+  "staff-joining": "A person is joining",
+  "staff-speaking": "A person is speaking",
+  paused: "Paused",
+};
+
+/** @type {{[state: string]: string}} */
+export const MICROPHONE = {
+  off: "Mic off",
+  requesting: "Asking",
+  on: "Mic on",
+  muted: "Muted",
+  blocked: "Blocked",
+  "not-found": "No mic",
+  "in-use": "In use",
+  silent: "Silent",
+  lost: "Lost",
+};
+
+/** @type {{[state: string]: {message: string, fix: string}}} */
+export const MICROPHONE_PROBLEMS = {
+  blocked: {
+    message: "The microphone is blocked.",
+    fix: "Allow it for this site in the address bar, then press the microphone again. You can go on typing.",
+  },
+  "not-found": {
+    message: "No microphone was found.",
+    fix: "Plug one in, then press the microphone again. You can go on typing.",
+  },
+  "in-use": {
+    message: "Another program is using the microphone.",
+    fix: "Close it there, then press the microphone again. You can go on typing.",
+  },
+  silent: {
+    message: "The microphone gives no sound at all.",
+    fix: "Look for a mute switch on it, or choose another one in the browser's settings.",
+  },
+  lost: {
+    message: "The microphone was unplugged.",
+    fix: "Plug it in, or press the microphone to use another one. You can go on typing.",
+  },
+};
+
+/** A page that is not served over HTTPS gets no microphone from any browser. */
+export const INSECURE = {
+  message: "Browsers give the microphone only to pages with https.",
+  fix: "Open this page by its https address. You can go on typing.",
+};
+
+/** @type {{[speaker: string]: string}} */
+export const SPEAKERS = { user: "You", agent: "Agent", staff: "Support", system: "System" };
+
+/** @type {{[state: string]: string}} */
+export const TURN_NOTES = {
+  interrupted: "cut off here",
+  failed: "not finished",
+  redacted: "removed",
+};
+
+/** @type {{[delivery: string]: string}} */
+export const DELIVERY = { sending: "Sending", saved: "Saved", "not-saved": "Not saved" };
+
+export const SEND_AGAIN = "Send again";
+
+/** @type {{[code: string]: {message: string, fix: string, action?: string, label?: string}}} */
+export const PROBLEMS = {
+  "out-of-date": {
+    message: "This page and the server do not understand each other.",
+    fix: "The server was probably updated. Load the page again.",
+    action: "reload",
+    label: "Load again",
+  },
+  "not-signed-in": {
+    message: "You are not signed in any more.",
+    fix: "Sign in again; the conversation is still there.",
+    action: "login",
+    label: "Sign in",
+  },
+  "not-allowed": {
+    message: "You may not talk to agents here.",
+    fix: "Ask an admin of your organisation for the right to.",
+    action: "lobby",
+    label: "Go to the lobby",
+  },
+  "not-found": {
+    message: "There is no such conversation.",
+    fix: "It may belong to another organisation of yours. Choose an agent in the lobby.",
+    action: "lobby",
+    label: "Go to the lobby",
+  },
+  "opened-elsewhere": {
+    message: "This conversation was opened in another tab or on another device.",
+    fix: "",
+    action: "here",
+    label: "Continue here",
+  },
+  "no-sound": {
+    message: "This browser cannot play the agent's voice.",
+    fix: "The words appear as text. A current browser plays them too.",
+  },
+};
+
+/** @type {{[reason: string]: {title: string, next: string}}} */
+export const ENDS = {
+  "user-left": { title: "You ended the conversation", next: "It is in your history." },
+  "idle-limit": { title: "Ended after a long silence", next: "Start again whenever you like." },
+  "max-duration": { title: "The longest time was reached", next: "Start again to go on talking." },
+  "budget-exhausted": {
+    title: "The budget is used up",
+    next: "An admin of your organisation can raise it.",
+  },
+  "tenant-suspended": {
+    title: "Your organisation is suspended",
+    next: "Ask the operator of this service.",
+  },
+  "credential-problem": {
+    title: "The agent could not be reached",
+    next: "Its access to Gemini was refused. An admin of your organisation has to check the credential.",
+  },
+  "upstream-unavailable": {
+    title: "Gemini could not be reached",
+    next: "Start again in a minute. What was said is kept.",
+  },
+  "capacity-full": { title: "All lines are busy", next: "Start again in a few minutes." },
+  "token-expired": { title: "Your access has expired", next: "Sign in again and start anew." },
+  "staff-ended": { title: "Support ended the conversation", next: "It is in your history." },
+  "server-draining": {
+    title: "The server was restarted",
+    next: "Start again; what was said is kept.",
+  },
+  "policy-blocked": {
+    title: "Ended because of a rule of use",
+    next: "Start again with something else.",
+  },
+  "opened-elsewhere": { title: "Opened elsewhere", next: "It goes on in the other window." },
+  "network-lost": {
+    title: "The connection was gone for too long",
+    next: "Start again; what was said is kept.",
+  },
+};
+
+export const ENDED = { title: "The conversation has ended", next: "It is in your history." };
+
+/** @param {number} seconds */
+export const lost = (seconds) =>
+  seconds > 0
+    ? `We lost the connection. Trying again in ${seconds} s.`
+    : "We lost the connection. Trying again.";
+
+export const WAITING_WORKER = "We are looking for a free line.";
+
+/** @param {number} seconds */
+export const reconnected = (seconds) => `Reconnected after ${seconds} s`;
+
+/** @param {number} ms */
+export const leftOut = (ms) =>
+  `${(ms / 1000).toFixed(1)} s of the voice were left out: the connection is slow`;
+
+/** @param {number} count */
+export const latest = (count) => (count ? `${count} new` : "Latest");

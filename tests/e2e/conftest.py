@@ -1,0 +1,119 @@
+"""The demo as a person finds it, and a browser with a microphone that plays a file."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from live.simulator.speech import speak
+from tests.children import Children
+from tests.services import ROOT
+from tests.services.redis import free_port
+
+MICROPHONE_HZ = 48_000
+ARTEFACTS = ROOT / "test-artefacts"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running `make demo`."""
+
+    url: str
+    access: dict[str, Any]
+
+    def user(self, slug: str, role: str) -> dict[str, str]:
+        tenant = self.tenant(slug)
+        return next(user for user in tenant["users"] if user["role"] == role)
+
+    def tenant(self, slug: str) -> dict[str, Any]:
+        return next(tenant for tenant in self.access["tenants"] if tenant["slug"] == slug)
+
+    def key(self, slug: str) -> str:
+        key: str = self.tenant(slug)["api_keys"][0]["key"]
+        return key
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    spawn = Children()
+    environment = {
+        "DEMO": "1",
+        "DEMO_DIR": str(folder),
+        "PORT": str(free_port()),
+        "TLS_PORT": str(free_port()),
+        # Empty: the demo's own defaults, not the services of the other tests.
+        **dict.fromkeys(("DATABASE_URL", "KEYSET_FILE", "REDIS_URL", "SECRET_KEY"), ""),
+    }
+    try:
+        spawn("demo", ready="Ctrl-C ends everything", env=environment, timeout=90)
+        access = json.loads((folder / "access.json").read_text())
+        yield Demo(access["base_url"], access)
+    finally:
+        spawn.stop()
+
+
+@pytest.fixture
+def browse(chromium_path: Path, tmp_path: Path) -> Iterator[Callable[[bytes], Browser]]:
+    """Start Chromium with a microphone that plays the given 48 kHz PCM16 once."""
+    with sync_playwright() as playwright:
+        browsers: list[Browser] = []
+
+        def start(sound: bytes) -> Browser:
+            file = tmp_path / f"microphone-{len(browsers)}.wav"
+            with wave.open(str(file), "wb") as recording:
+                recording.setnchannels(1)
+                recording.setsampwidth(2)
+                recording.setframerate(MICROPHONE_HZ)
+                recording.writeframes(sound)
+            browser = playwright.chromium.launch(
+                executable_path=str(chromium_path),
+                args=[
+                    "--no-sandbox",
+                    "--use-fake-ui-for-media-stream",
+                    "--use-fake-device-for-media-stream",
+                    f"--use-file-for-fake-audio-capture={file}%noloop",
+                    "--autoplay-policy=no-user-gesture-required",
+                    "--disable-background-networking",
+                ],
+            )
+            browsers.append(browser)
+            return browser
+
+        yield start
+        for browser in browsers:
+            browser.close()
+
+
+def said(*script: str | float) -> bytes:
+    """48 kHz PCM16: texts are spoken, numbers are seconds of silence."""
+    pieces = []
+    for piece in script:
+        if isinstance(piece, str):
+            pieces.append(speak(piece, MICROPHONE_HZ))
+        else:
+            pieces.append(bytes(int(piece * MICROPHONE_HZ) * 2))
+    return b"".join(pieces)
+
+
+def log_in(context: BrowserContext, demo: Demo, user: dict[str, str]) -> Page:
+    page = context.new_page()
+    page.goto(f"{demo.url}/")
+    page.get_by_label("E-mail").fill(user["email"])
+    page.get_by_label("Password").fill(user["password"])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{demo.url}/")
+    return page
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a screenshot as a test artefact."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png")

@@ -1,0 +1,243 @@
+"""A server for the page alone: its files, and a `parley.v1` socket that a test plays by hand.
+
+It sends what `conversations.protocol` encodes, so the page is held against the real schema.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.template.loader import render_to_string
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from conversations import protocol as p
+from conversations.states import AgentState, ConversationState, Speaker, TurnState
+
+ROOT = Path(__file__).resolve().parents[2]
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+}
+AGENT = {"id": "0199aaaa-0000-7000-8000-000000000001", "name": "Shop assistant"}
+CONVERSATION = "0199bbbb-0000-7000-8000-000000000002"
+PAGE = f"/c/{CONVERSATION}/"
+NEW_PAGE = f"/talk/{AGENT['id']}/"
+MS = p.OUTPUT_RATE_HZ * 2 // 1000  # bytes of a millisecond of the agent's voice
+
+
+class StandIn:
+    """One conversation, hosted by the test. Every socket sees all of it."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.sockets: list[ServerConnection] = []
+        self.messages: list[dict[str, Any]] = []
+        self.audio_frames: list[bytes] = []
+        self.pages: dict[str, str] = {}
+        self.picture = p.Picture()
+        self.epoch = 1
+        self.stream = 0
+        self.answers_resume = True
+        self.accepts = True
+        self.takes_texts = True
+        self._events: list[bytes] = []
+        self._audio_seq = 0
+
+    # --- what a test does --------------------------------------------------------------
+
+    @property
+    def seq(self) -> int:
+        return len(self._events)
+
+    async def event(self, kind: type[p.Event], **fields: Any) -> None:
+        """Number an event, fold it, and send it to every socket."""
+        made = kind(epoch=self.epoch, seq=self.seq + 1, ms=self.seq * 250, **fields)
+        self.picture.fold(made)
+        self._events.append(p.encode(made))
+        await self.send(self._events[-1])
+
+    async def go_live(self) -> None:
+        await self.event(p.StateChanged, state=ConversationState.LIVE)
+        await self.event(p.AgentChanged, state=AgentState.LISTENING)
+
+    async def begin_turn(self, speaker: Speaker, ref: str | None = None) -> str:
+        turn = f"{self.epoch}.{self.seq + 1}"
+        await self.event(p.TurnStarted, turn=turn, speaker=speaker, ref=ref)
+        return turn
+
+    async def say(self, turn: str, text: str, voice_ms: int = 0) -> None:
+        """More words of the agent, and the sound of them."""
+        if voice_ms:
+            await self.voice(voice_ms)
+        await self.event(p.TurnText, turn=turn, text=text)
+
+    async def begin_voice(self, turn: str) -> None:
+        self.stream += 1
+        await self.event(p.AgentChanged, state=AgentState.SPEAKING)
+        await self.event(p.AudioStarted, stream=self.stream, turn=turn)
+
+    async def voice(self, ms: int) -> None:
+        """Sound of the running answer: a low square wave, in pieces of 240 ms."""
+        wave = (b"\x00\x08" * 60 + b"\x00\xf8" * 60) * (ms // 5 + 1)
+        for start in range(0, ms * MS, 240 * MS):
+            self._audio_seq += 1
+            pcm = wave[start : min(start + 240 * MS, ms * MS)]
+            await self.send(p.audio_frame(self.stream, self._audio_seq, pcm))
+
+    async def end_turn(self, turn: str, state: TurnState = TurnState.FINAL) -> None:
+        await self.event(p.TurnEnded, turn=turn, state=state)
+        await self.event(p.TurnSaved, turn=turn)
+
+    async def user_says(self, text: str, ref: str | None = None) -> str:
+        turn = await self.begin_turn(Speaker.USER, ref)
+        await self.event(p.TurnText, turn=turn, text=text)
+        await self.end_turn(turn)
+        return turn
+
+    async def send(self, frame: bytes) -> None:
+        for socket in self.sockets:
+            with suppress(ConnectionClosed):
+                await socket.send(frame if frame[0] == p.AUDIO else frame.decode())
+
+    def cut(self) -> None:
+        """Break every connection without a word."""
+        for socket in self.sockets:
+            socket.transport.abort()
+
+    async def close(self, code: int, error: p.Error | None = None) -> None:
+        if error is not None:
+            await self.send(p.encode(error))
+        for socket in list(self.sockets):
+            await socket.close(code)
+
+    def new_epoch(self) -> None:
+        """Another worker hosts it from now on; it knows what was saved."""
+        self.epoch += 1
+        self._events = []
+
+    # --- what the server does ------------------------------------------------------------
+
+    async def handle(self, socket: ServerConnection) -> None:
+        first = json.loads(await socket.recv())
+        self.messages.append(first)
+        card = p.AgentCard(id=AGENT["id"], name=AGENT["name"])
+        hello = p.Hello(conversation=CONVERSATION, agent=card, simulated=True)
+        await socket.send(p.encode(hello).decode())
+        if self.answers_resume:
+            for frame in self._greeting(first):
+                await socket.send(frame.decode())
+        self.sockets.append(socket)
+        try:
+            async for frame in socket:
+                await self._take(socket, frame)
+        except ConnectionClosed:
+            pass
+        finally:
+            self.sockets.remove(socket)
+
+    def _greeting(self, first: Mapping[str, Any]) -> list[bytes]:
+        if first["type"] == "resume" and first["epoch"] == self.epoch:
+            resumed = p.encode(p.Resumed(epoch=self.epoch, seq=first["seq"]))
+            return [resumed, *self._events[first["seq"] :]]
+        return [p.encode(p.Snapshot(epoch=self.epoch, seq=self.seq, state=self.picture))]
+
+    async def _take(self, socket: ServerConnection, frame: bytes | str) -> None:
+        if isinstance(frame, bytes):
+            p.check_audio_frame(frame)
+            self.audio_frames.append(frame)
+            return
+        message = p.client_decoder.decode(frame)
+        self.messages.append(json.loads(frame))
+        match message:
+            case p.Ping():
+                await socket.send(p.encode(p.Pong()).decode())
+            case p.SendText(id=ref, text=text) if self.takes_texts and not self.knows(ref):
+                await self.user_says(text, ref)
+
+    def knows(self, ref: str) -> bool:
+        return any(turn.ref == ref for turn in self.picture.turns)
+
+    def sent(self, kind: str) -> list[dict[str, Any]]:
+        """The page's messages of one type."""
+        return [message for message in self.messages if message["type"] == kind]
+
+    def answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.split("?")[0]
+        if path == "/ws/conversations/":
+            return None if self.accepts else answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", ".html")
+        if path in self.pages:
+            return answer(HTTPStatus.OK, self.pages[path].encode(), ".html")
+        file = ROOT / path.lstrip("/")
+        if path.startswith("/static/") and file.is_file():
+            return answer(HTTPStatus.OK, file.read_bytes(), file.suffix)
+        return answer(HTTPStatus.NOT_FOUND, b"", ".html")
+
+
+def answer(status: HTTPStatus, body: bytes, suffix: str) -> Response:
+    """An HTTP answer with the Content-Security-Policy of the product."""
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    policy = "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
+    headers = Headers(
+        {
+            "Content-Type": TYPES[suffix],
+            "Content-Length": str(len(body)),
+            "Content-Security-Policy": policy,
+            "Connection": "close",
+        }
+    )
+    return Response(status, status.phrase, headers, body)
+
+
+def conversation_page(conversation: str | None) -> str:
+    """The page as the product renders it."""
+    config = {
+        "agent": AGENT,
+        "conversation": conversation,
+        "socket_path": "/ws/conversations/",
+        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/"},
+        "simulated": True,
+        "user": {"name": "Max Fournier"},
+    }
+    agent = {**AGENT, "description": "Knows the shoes, the sizes in stock, delivery and returns."}
+    context = {"page_config": config, "agent": agent, "tenant": {"name": "Acme Shoes"}}
+    return render_to_string("conversations/conversation.html", context)
+
+
+@asynccontextmanager
+async def stand_in() -> AsyncIterator[StandIn]:
+    """Serve on a free port of 127.0.0.1."""
+    site = StandIn()
+    site.pages = {PAGE: conversation_page(CONVERSATION), NEW_PAGE: conversation_page(None)}
+    server: Server = await serve(
+        site.handle,
+        "127.0.0.1",
+        0,
+        subprotocols=[p.SUBPROTOCOL],  # type: ignore[list-item]
+        process_request=site.answer_http,
+        compression=None,
+    )
+    site.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield site
+
+
+def as_json(struct: msgspec.Struct) -> Any:
+    """A struct as JSON sees it."""
+    return json.loads(p.encode(struct))
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
