@@ -23,6 +23,7 @@ from accounts.tenancy import platform_scope
 from conversations import bus as b
 from conversations import protocol as p
 from conversations.bus import Bus
+from conversations.held import HELD_TEXTS, HeldAudio
 from conversations.link import LinkClosed, LinkPool, LinkStream
 from conversations.models import Conversation, Lease
 from conversations.states import ConversationState
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 
 # How often the workers are asked again while nobody hosts the conversation.
 ASK_AGAIN_S = 0.5
-# Typed texts that are held while there is no host; the page keeps its own copies too.
-HELD_TEXTS = 16
 
 
 class Switchboard:
@@ -94,7 +93,8 @@ class Attachment:
         self.stream: LinkStream | None = None
         self._ended = False
         self._opened = asyncio.Event()
-        self._held: deque[bytes] = deque(maxlen=HELD_TEXTS)
+        self._held_audio = HeldAudio()
+        self._held_texts: deque[bytes] = deque(maxlen=HELD_TEXTS)
 
     def hear(self, message: b.Message) -> None:
         """The bus says something about this conversation: look sooner."""
@@ -125,17 +125,18 @@ class Attachment:
     async def send(self, frame: bytes) -> None:
         """Hand a frame of the client to the host; waits while the host takes no more.
 
-        While nobody hosts the conversation, texts are held and audio is dropped.
+        While nobody hosts the conversation the frame is held, within bounds.
         """
-        if self.stream is None:
-            if frame[0] != p.AUDIO:
-                self._held.append(frame)
-            return
         try:
-            await self.stream.send(frame)
+            if self.stream is not None:
+                await self.stream.send(frame)
+                return
         except LinkClosed:
-            if frame[0] != p.AUDIO:
-                self._held.append(frame)
+            log.info("input held: the stream to the host has ended")
+        if frame[0] == p.AUDIO:
+            self._held_audio.put(frame)
+        else:
+            self._held_texts.append(frame)
 
     async def aclose(self) -> None:
         await self._bus.leave(b.conversation_group(self.conversation_id), self.hear)
@@ -171,24 +172,31 @@ class Attachment:
         """Yield what the host at `address` sends, until the stream ends."""
         info = p.encode(p.Attach(str(self.conversation_id), self._epoch, self._seq))
         answered = False
+        stream: LinkStream | None = None
         try:
-            self.stream = await self._links.open(address, info)
-            while self._held:
-                await self.stream.send(self._held.popleft())
+            stream = await self._links.open(address, info)
+            await self._release_held(stream)
+            self.stream = stream  # only now, so that nothing overtakes what was held
             while True:
-                frame = await self.stream.receive()
+                frame = await stream.receive()
                 answered = True
                 self._track(frame)
                 yield frame
         except LinkClosed as closed:
             log.info("stream to the host ended: %s", closed.reason)
         finally:
-            if self.stream is not None:
-                self.stream.close("left")
-                self.stream = None
+            self.stream = None
+            if stream is not None:
+                stream.close("left")
         if not answered:
             # The lease still names a worker that is gone, or is just letting go.
             await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _release_held(self, stream: LinkStream) -> None:
+        while self._held_texts:
+            await stream.send(self._held_texts.popleft())
+        for frame in self._held_audio.take():
+            await stream.send(frame)
 
     def _track(self, frame: bytes) -> None:
         if frame[0] == p.AUDIO:

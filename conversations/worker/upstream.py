@@ -22,6 +22,7 @@ from contextlib import suppress
 from typing import Protocol
 
 import live
+from conversations.held import HELD_TEXTS, HeldAudio
 from live.messages import Content
 
 log = logging.getLogger(__name__)
@@ -37,9 +38,6 @@ PROVEN_S = 30.0
 MAX_FAILURES = 5
 # Leave this long before the server would close by itself.
 GO_AWAY_MARGIN_S = 5.0
-# What the user says while there is no connection: five seconds at 16 kHz, oldest out first.
-HELD_AUDIO_BYTES = 160_000
-HELD_TEXTS = 16
 JITTER_S = 0.2
 
 Opener = Callable[[str | None], Awaitable[live.Connection]]
@@ -69,8 +67,7 @@ class Upstream:
         self._rotating = False
         self._busy = False
         self._go_away: asyncio.TimerHandle | None = None
-        self._held: deque[bytes] = deque()
-        self._held_bytes = 0
+        self._held_audio = HeldAudio()
         self._held_texts: deque[str] = deque(maxlen=HELD_TEXTS)
         self._closing = False
 
@@ -95,10 +92,7 @@ class Upstream:
         if self._connection is not None:
             self._connection.send_audio(pcm)
             return
-        self._held.append(pcm)
-        self._held_bytes += len(pcm)
-        while self._held_bytes > HELD_AUDIO_BYTES:
-            self._held_bytes -= len(self._held.popleft())
+        self._held_audio.put(pcm)
 
     def end_audio(self) -> None:
         if self._connection is not None:
@@ -219,10 +213,8 @@ class Upstream:
         for text in self._held_texts:
             connection.send_text(text)
         self._held_texts.clear()
-        for pcm in self._held:
+        for pcm in self._held_audio.take():
             connection.send_audio(pcm)
-        self._held.clear()
-        self._held_bytes = 0
 
     async def _pump(self, connection: live.Connection) -> None:
         """Hand events on until the connection ends; returns only after a rotation."""

@@ -90,7 +90,7 @@ def talk_by_voice(page: Page) -> None:
     expect(story).to_be_visible(timeout=SLOW_MS)
     keep(page, "conversation-interrupted")
     expect(page.locator(by(page, "user", "final")).first).to_contain_text(
-        "long story", ignore_case=True
+        "tell me a long story", ignore_case=True
     )
 
 

@@ -58,7 +58,7 @@ const microphone = new Microphone(sound, {
   onFrame: (pcm) => session.sendVoice(pcm),
   onLevel: (level) => view.ring.show(level),
   onState: (state) => {
-    view.showMicrophone(state);
+    view.showMicrophone(state, microphone.wasHeard);
     wakeLock.want(microphone.isOpen && !session.hasEnded);
   },
 });

@@ -32,6 +32,8 @@ export class Microphone {
   /** @param {import("./sound.js").Sound} sound @param {MicrophoneHandlers} handlers */
   constructor(sound, handlers) {
     this.state = "off";
+    /** Whether the open microphone has given any sound: one that has is not broken, only quiet. */
+    this.wasHeard = false;
     this.#sound = sound;
     this.#handlers = handlers;
   }
@@ -108,7 +110,10 @@ export class Microphone {
   /** @param {{pcm: Int16Array, level: number}} frame */
   #take({ pcm, level }) {
     if (!this.isOpen) return;
-    if (level > 0) this.#heardAt = performance.now();
+    if (level > 0) {
+      this.#heardAt = performance.now();
+      this.wasHeard = true;
+    }
     const isSilent = performance.now() - this.#heardAt > SILENT_MS;
     if (isSilent !== (this.state === "silent")) this.#enter(isSilent ? "silent" : "on");
     this.#handlers.onFrame(pcm);
@@ -135,6 +140,7 @@ export class Microphone {
 
   #release() {
     this.#attempt += 1;
+    this.wasHeard = false;
     for (const track of this.#stream?.getTracks() ?? []) {
       track.onended = null;
       track.stop();

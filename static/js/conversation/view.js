@@ -50,8 +50,8 @@ export class View {
     part("try-now").disabled = retryAt === null;
   }
 
-  /** @param {string} state */
-  showMicrophone(state) {
+  /** @param {string} state @param {boolean} wasHeard */
+  showMicrophone(state, wasHeard) {
     const { button, word, use } = this.#mic;
     const isOn = state === "on" || state === "silent";
     show(word, state, words.MICROPHONE);
@@ -60,7 +60,7 @@ export class View {
     const isSlashed = !["off", "requesting", "on", "silent"].includes(state);
     use?.setAttribute("href", (isSlashed ? use.dataset.off : use.dataset.on) ?? "");
     this.ring.set(isOn);
-    this.#renderMicrophoneProblem(state);
+    this.#renderMicrophoneProblem(state === "silent" && wasHeard ? "on" : state);
   }
 
   /** @param {string} state */
