@@ -77,7 +77,7 @@ class ConversationConsumer(AsyncConsumer):
             await socket.close(p.Close.NOT_ALLOWED)  # before accepting: HTTP 403
             return
         with suppress(Disconnected):
-            await socket.accept()
+            await socket.accept(scope["subprotocols"])
             await self._serve(scope, socket)
 
     async def _serve(self, scope: Any, socket: Socket) -> None:
@@ -128,17 +128,27 @@ class ConversationConsumer(AsyncConsumer):
         attachment = await self._switchboard.attach(
             admitted.conversation_id, epoch=admitted.epoch, seq=admitted.seq
         )
-        down = asyncio.create_task(self._down(socket, attachment), name="socket down")
-        up = asyncio.create_task(self._up(socket, attachment), name="socket up")
+        tasks = [
+            asyncio.create_task(self._down(socket, attachment), name="socket down"),
+            asyncio.create_task(self._up(socket, attachment), name="socket up"),
+            asyncio.create_task(self._watch(socket), name="socket heartbeat"),
+        ]
         try:
-            done, _ = await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            down.cancel()
-            up.cancel()
-            await asyncio.gather(down, up, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await attachment.aclose()
+
+    async def _watch(self, socket: Socket) -> None:
+        """End a socket that went silent. One timer, not one for each frame."""
+        loop = asyncio.get_running_loop()
+        while (left := socket.heard_at + SILENCE_S - loop.time()) > 0:  # noqa: ASYNC110 - it waits for time to pass
+            await asyncio.sleep(left)
+        await socket.close(p.Close.NO_FIRST_MESSAGE, "heartbeat-missed")
 
     async def _down(self, socket: Socket, attachment: Attachment) -> None:
         async for frame in attachment.frames():
@@ -147,12 +157,7 @@ class ConversationConsumer(AsyncConsumer):
 
     async def _up(self, socket: Socket, attachment: Attachment) -> None:
         while True:
-            try:
-                async with asyncio.timeout(SILENCE_S):
-                    frame = await socket.receive()
-            except TimeoutError:
-                await socket.close(p.Close.NO_FIRST_MESSAGE, "heartbeat-missed")
-                return
+            frame = await socket.receive()
             if isinstance(frame, str):
                 await self._take_text(socket, attachment, frame)
             else:
@@ -203,7 +208,7 @@ class UnknownPathConsumer(AsyncConsumer):
     ) -> None:
         socket = Socket(receive, send)
         with suppress(Disconnected):
-            await socket.accept()
+            await socket.accept(scope["subprotocols"])
             await socket.send(
                 p.Error(
                     code="unknown-path",

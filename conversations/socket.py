@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -55,24 +57,36 @@ class Ledger:
 
 
 class Socket:
-    """Receives and sends frames; keeps the ledger of what the client has."""
+    """Receives and sends frames; keeps the ledger of what the client has.
+
+    `heard_at` is when the last frame came, in the loop's own time (seconds).
+    """
 
     def __init__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._receive: Any = receive
         self._send: Any = send
+        self._clock = asyncio.get_running_loop().time
+        self.heard_at = self._clock()
         self.ledger = Ledger()
 
-    async def accept(self) -> None:
+    async def accept(self, offered: Sequence[str]) -> None:
+        """Accept the handshake, with our subprotocol if it is among those `offered`.
+
+        Raises Disconnected.
+        """
         message = await self._receive()
         if message["type"] != "websocket.connect":
             raise Disconnected
-        await self._send({"type": "websocket.accept", "subprotocol": p.SUBPROTOCOL})
+        # To select what was not offered fails the handshake (RFC 6455, section 4.1).
+        subprotocol = p.SUBPROTOCOL if p.SUBPROTOCOL in offered else None
+        await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
 
     async def receive(self) -> str | bytes:
         """Wait for the next frame: text or binary. Raises Disconnected."""
         message = await self._receive()
         if message["type"] != "websocket.receive":
             raise Disconnected
+        self.heard_at = self._clock()
         text: str | None = message.get("text")
         return text if text is not None else message["bytes"]
 

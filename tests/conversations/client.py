@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -70,7 +70,11 @@ class Client:
 
 @asynccontextmanager
 async def dial(
-    url: str, *, page: Page | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    page: Page | None = None,
+    headers: Mapping[str, str] | None = None,
+    subprotocols: Sequence[str] | None = (p.SUBPROTOCOL,),
 ) -> AsyncIterator[Client]:
     """Open a socket at `url` (`http://host:port` or the full `ws://` address)."""
     address = url.replace("http", "ws", 1)
@@ -79,7 +83,7 @@ async def dial(
     page = page or Page()
     async with connect(
         address,
-        subprotocols=[Subprotocol(p.SUBPROTOCOL)],
+        subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
         additional_headers=headers,
         compression=None,
         max_size=None,

@@ -177,6 +177,25 @@ async def test_another_tenant_finds_nothing(server: str, stage: Stage, role: str
             assert (await client.closed())[0] == p.Close.NOT_FOUND
 
 
+async def test_another_tenants_key_finds_nothing(server: str, stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    key = stage.cast.globex.api_key
+    for first in (
+        p.Resume(str(conversation.id), key=key),
+        p.Start(agent=str(stage.agent.id), key=key),
+    ):
+        async with dial(server) as client:
+            await client.say(first)
+            assert (await client.closed())[0] == p.Close.NOT_FOUND
+
+
+async def test_a_client_without_subprotocols_is_served(server: str, stage: Stage) -> None:
+    async with dial(server, subprotocols=None) as client:
+        assert client.socket.subprotocol is None
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))
+
+
 async def test_a_colleague_cannot_continue_a_persons_talk(server: str, stage: Stage) -> None:
     headers = await in_database(cookie_of, stage.cast.acme.member) | {"Origin": server}
     async with dial(server, headers=headers) as client:

@@ -137,8 +137,8 @@ async def test_fragments_add_up(web: Web) -> None:
     async with web.connect("/echo/fragments") as socket:
         await socket.send([bytes(MEBIBYTE)] * 4)
         assert len(await socket.recv()) == 4 * MEBIBYTE
-        await socket.send([bytes(MEBIBYTE)] * 5)
         with pytest.raises(ConnectionClosed) as ended:
+            await socket.send([bytes(MEBIBYTE)] * 5)
             await socket.recv()
 
     assert ended.value.rcvd is not None

@@ -271,6 +271,6 @@ async def test_a_finished_stream_leaves_nothing_behind() -> None:
         for _ in range(50):
             await use_and_close(site)
         gc.collect()
-        left = [obj for obj in gc.get_objects() if isinstance(obj, LinkStream)]
+        left = [obj for obj in gc.get_objects() if type(obj) is LinkStream]
         assert len(left) == 2
         assert not keep.closed
