@@ -41,8 +41,9 @@ class EventRecord:
 class Batch:
     """Everything of one conversation that is not stored yet, under one epoch.
 
-    `end_reason` is set once the conversation has ended; `handle` is the newest resumption
-    handle if it is not stored yet.
+    `state_changed` tells whether the conversation's own row has to be written too, which
+    costs more than the turns. `end_reason` is set once the conversation has ended; `handle`
+    is the newest resumption handle if it is not stored yet.
     """
 
     conversation_id: uuid.UUID
@@ -50,6 +51,7 @@ class Batch:
     epoch: int
     seq: int
     state: ConversationState
+    state_changed: bool = True
     turns: list[TurnRecord] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     end_reason: EndReason | None = None

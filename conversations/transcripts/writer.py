@@ -8,7 +8,7 @@ are written by `(conversation, epoch, first_seq)`: writing a batch again changes
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -57,36 +57,39 @@ def held_epochs(batches: Sequence[Batch]) -> dict[uuid.UUID, int]:
 
 def write_turns(batches: Sequence[Batch]) -> None:
     Turn.objects.bulk_create(
-        list(turn_rows(batches)),
+        [turn_row(batch, turn) for batch in batches for turn in batch.turns],
         update_conflicts=True,
         unique_fields=["conversation", "epoch", "first_seq"],
         update_fields=["last_seq", "state", "text", "end_ms"],
     )
 
 
-def turn_rows(batches: Sequence[Batch]) -> Iterator[Turn]:
-    for batch in batches:
-        for turn in batch.turns:
-            yield Turn(
-                tenant_id=batch.tenant_id,
-                conversation_id=batch.conversation_id,
-                epoch=turn.epoch,
-                first_seq=turn.first_seq,
-                last_seq=turn.last_seq,
-                speaker=turn.speaker,
-                state=turn.state,
-                text=turn.text,
-                ref=turn.ref,
-                start_ms=turn.start_ms,
-                end_ms=turn.end_ms,
-            )
+def turn_row(batch: Batch, turn: TurnRecord) -> Turn:
+    return Turn(
+        tenant_id=batch.tenant_id,
+        conversation=named(batch),
+        epoch=turn.epoch,
+        first_seq=turn.first_seq,
+        last_seq=turn.last_seq,
+        speaker=turn.speaker,
+        state=turn.state,
+        text=turn.text,
+        ref=turn.ref,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+    )
+
+
+def named(batch: Batch) -> Conversation:
+    """The conversation by its name only: the claim read its tenant, so nothing is looked up."""
+    return Conversation(id=batch.conversation_id, tenant_id=batch.tenant_id)
 
 
 def write_events(batches: Sequence[Batch]) -> None:
     rows = [
         Event(
             tenant_id=batch.tenant_id,
-            conversation_id=batch.conversation_id,
+            conversation=named(batch),
             epoch=event.epoch,
             seq=event.seq,
             kind=event.kind,
@@ -100,9 +103,9 @@ def write_events(batches: Sequence[Batch]) -> None:
 
 
 def write_conversations(batches: Sequence[Batch]) -> None:
-    changed = ["state", "last_epoch", "last_seq"]
-    rows = Conversation.objects.in_bulk([batch.conversation_id for batch in batches])
-    for batch in batches:
+    changed = [batch for batch in batches if batch.state_changed]
+    rows = Conversation.objects.in_bulk([batch.conversation_id for batch in changed])
+    for batch in changed:
         row = rows[batch.conversation_id]
         row.state, row.last_epoch, row.last_seq = batch.state, batch.epoch, batch.seq
         if not row.first_words:
@@ -110,13 +113,18 @@ def write_conversations(batches: Sequence[Batch]) -> None:
         if batch.end_reason is not None:
             row.end_reason, row.ended_at = batch.end_reason, timezone.now()
     Conversation.objects.bulk_update(
-        rows.values(), [*changed, "first_words", "end_reason", "ended_at"]
+        rows.values(),
+        ["state", "last_epoch", "last_seq", "first_words", "end_reason", "ended_at"],
     )
 
 
 def first_words(turns: Sequence[TurnRecord]) -> str:
-    said = (turn.text for turn in turns if turn.speaker == Speaker.USER and turn.text.strip())
-    return next(said, "").strip()[:120]
+    said = (
+        turn.text.strip()
+        for turn in turns
+        if turn.speaker == Speaker.USER and turn.state != TurnState.PARTIAL
+    )
+    return next(filter(None, said), "")[:120]
 
 
 def write_handles(batches: Sequence[Batch]) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 import live
 from conversations import protocol as p
 from conversations.link import LinkClosed, LinkStream
-from conversations.states import AgentState, ConversationState, EndReason, Speaker
+from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.assembly import Assembly
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
@@ -45,6 +45,10 @@ END_REASONS: tuple[tuple[type[live.LiveError], EndReason], ...] = (
     (live.QuotaError, EndReason.CAPACITY_FULL),
     (live.LiveError, EndReason.UPSTREAM_UNAVAILABLE),
 )
+
+
+# The conversation's state, why it ended, and whether the user has finished a turn.
+RowState = tuple[ConversationState, EndReason | None, bool]
 
 
 class Office(Protocol):
@@ -77,7 +81,8 @@ class SessionHost:
         self._assembly = Assembly(case.epoch, case.picture)
         self._refs = {turn.ref: None for turn in case.picture.turns if turn.ref}
         self._stored_handle = case.handle
-        self._stored_state: tuple[ConversationState, EndReason | None] | None = None
+        self._stored_state: RowState | None = None
+        self._taken_state: RowState | None = None
         self._taken: Batch | None = None
         self._farewell: Sequence[p.Event] = ()
         self._upstream = Upstream(opener, self, handle=case.handle)
@@ -126,15 +131,17 @@ class SessionHost:
         """Hand over what is not stored; the answer comes by `stored` or `not_stored`."""
         turns, events = self._assembly.take()
         handle = self._upstream.handle if self._upstream.handle != self._stored_handle else None
-        state = (self._assembly.picture.state, self.end_reason)
+        state = self._row_state()
         if not (turns or events or handle) and state == self._stored_state:
             return None
+        self._taken_state = state
         self._taken = Batch(
             conversation_id=self.case.conversation_id,
             tenant_id=self.case.tenant_id,
             epoch=self.epoch,
             seq=self._assembly.seq,
             state=self._assembly.picture.state,
+            state_changed=state != self._stored_state,
             turns=turns,
             events=events,
             end_reason=self.end_reason,
@@ -146,11 +153,20 @@ class SessionHost:
         batch, self._taken = self._taken, None
         if batch is None:
             return
-        self._stored_state = (batch.state, batch.end_reason)
+        self._stored_state = self._taken_state
         self._stored_handle = batch.handle or self._stored_handle
         if outcome.saved and self.end_reason is None:
             self._publish(self._assembly.saved(outcome.saved, self._ms()))
         self._picture_within_bounds()
+
+    def _row_state(self) -> RowState:
+        """What of the conversation's own row can have changed."""
+        picture = self._assembly.picture
+        spoken = any(
+            turn.speaker == Speaker.USER and turn.state != TurnState.PARTIAL
+            for turn in picture.turns
+        )
+        return picture.state, self.end_reason, spoken
 
     def not_stored(self) -> None:
         if self._taken is not None:

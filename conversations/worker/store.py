@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 # Partials are stored at most this long after they were shown; finished turns at once.
 PARTIALS_S: Final = 0.5
-# Turns of several conversations that end together share a transaction.
-GATHER_S: Final = 0.03
+# Turns that end together share a transaction: writing is the dearest work of a worker.
+GATHER_S: Final = 0.2
 RETRY_S: Final = 1.0
 # How often the last words of a conversation that leaves are tried.
 LAST_TRIES: Final = 10

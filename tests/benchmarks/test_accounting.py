@@ -10,8 +10,10 @@ import psutil
 import pytest
 
 from benchmarks.accounting import (
+    TICK_MS,
     Meter,
     Reading,
+    others_share,
     parent_of,
     resident_kib,
     spent_ms,
@@ -23,6 +25,14 @@ CHILD_THAT_HAS_A_CHILD = """
 import subprocess, sys
 with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"]) as child:
     print(child.pid, flush=True)
+"""
+
+
+# user nice system idle iowait irq softirq steal guest guest_nice
+STAT = """cpu  1007 200 150 90 80 1 3 6 0 0
+cpu0 1000 200 150 50 40 1 3 6 0 0
+cpu1 7 0 0 40 40 0 0 0 0 0
+intr 5 6 7
 """
 
 
@@ -90,13 +100,25 @@ def test_books_of_the_kernel_are_read(tmp_path: Path) -> None:
         task.mkdir(parents=True)
         (task / "schedstat").write_text(f"{spent} 12345 6\n")
         (task / "children").write_text(children)
+    (tmp_path / "stat").write_text(STAT)
     (tmp_path / "7" / "stat").write_text("7 (a name) with (brackets) S 3 7 7 0\n")
     reading = Meter({"web": 7}, tmp_path).read()
     assert reading.cpu_ns == {"web": {7: 500, 9: 30, 8: 4}}
+    assert reading.busy_ms == {0: 1360.0 * TICK_MS, 1: 7.0 * TICK_MS}
     assert parent_of(7, tmp_path) == 3
 
 
 def test_threads_that_began_or_ended_between_two_readings() -> None:
-    before = Reading(0.0, {"web": {1: 5_000_000, 2: 9_000_000}}, {})
-    after = Reading(1.0, {"web": {1: 8_000_000, 3: 2_000_000}}, {})
+    before = Reading(0.0, {"web": {1: 5_000_000, 2: 9_000_000}}, {}, {})
+    after = Reading(1.0, {"web": {1: 8_000_000, 3: 2_000_000}}, {}, {})
     assert spent_ms(before, after) == {"web": 5.0}
+
+
+def test_what_other_programs_used_is_what_we_did_not() -> None:
+    cpu = {"generator": {1: 0}, "web": {2: 0}, "worker": {3: 0}}
+    before = Reading(10.0, cpu, {}, {0: 500.0, 1: 900.0})
+    spent = {"generator": {1: 300_000_000}, "web": {2: 200_000_000}, "worker": {3: 100_000_000}}
+    after = Reading(12.0, spent, {}, {0: 900.0, 1: 1700.0})
+    groups_on = {0: ["generator"], 1: ["web", "worker"]}
+    assert others_share(before, after, groups_on) == pytest.approx(0.25)
+    assert others_share(before, after, {1: ["generator", "web", "worker"]}) == pytest.approx(0.1)

@@ -35,6 +35,7 @@ PARLEY = replace(
     p99_ms=3.0,
     cpu={**SIDE, "web": 2.0, "worker": 1.0, "redis": 0.1, "postgres": 0.2},
     kib=120.0,
+    others=0.04,
     told=40,
     stored=40,
 )
@@ -92,7 +93,7 @@ def test_the_table_has_a_line_for_each_row() -> None:
     assert len({len(line) for line in (head, rule, direct, parley)}) == 1
     cells = [cell.strip() for cell in parley.strip("|").split("|")]
     assert cells[:8] == ["100", DAPHNE, "1.00", "3.00", "0.80", "2.50", "0", "0"]
-    assert cells[8:] == ["3.30", "2.00", "1.00", "0.10", "0.20", "120", "40 of 40"]
+    assert cells[8:] == ["3.30", "2.00", "1.00", "0.10", "0.20", "120", "40 of 40", "4%"]
     assert direct.count("|") == parley.count("|")
 
 
@@ -145,3 +146,8 @@ def test_a_busy_generator_is_told() -> None:
     assert not [line for line in verdicts([row(sessions=200)]) if line.startswith("Take care")]
     line = sentence([row(sessions=600)], "Take care")
     assert "90% of their core" in line
+
+
+def test_other_programs_in_the_way_are_told() -> None:
+    line = sentence([row(others=0.43)], "Take care")
+    assert "other programs used up to 43% of a core" in line
