@@ -228,7 +228,8 @@ class AppendOnly(Exception):
     """An audit entry was about to be changed or deleted."""
 
 
-class AuditQuerySet(TenantQuerySet["AuditEntry"]):
+# The plugin sees `as_manager` change its type in one order of checking and not in the other.
+class AuditQuerySet(TenantQuerySet["AuditEntry"]):  # type: ignore[override,unused-ignore]
     def update(self, **kwargs: Any) -> int:
         raise AppendOnly("Audit entries are never changed.")
 

@@ -171,30 +171,32 @@ class Attachment:
     async def _frames_from(self, address: str) -> AsyncIterator[bytes]:
         """Yield what the host at `address` sends, until the stream ends."""
         info = p.encode(p.Attach(str(self.conversation_id), self._epoch, self._seq))
-        answered = False
         stream: LinkStream | None = None
         try:
             stream = await self._links.open(address, info)
+            # A host speaks first. Nothing is sent to one that turns out not to be there, and
+            # nothing overtakes what was held.
+            frame = await stream.receive()
             await self._release_held(stream)
-            self.stream = stream  # only now, so that nothing overtakes what was held
+            self.stream = stream
             while True:
-                frame = await stream.receive()
-                answered = True
                 self._track(frame)
                 yield frame
+                frame = await stream.receive()
         except LinkClosed as closed:
             log.info("stream to the host ended: %s", closed.reason)
+            if self.stream is None:
+                # The lease still names a worker that is gone, or is just letting go.
+                await asyncio.sleep(ASK_AGAIN_S)
         finally:
             self.stream = None
             if stream is not None:
                 stream.close("left")
-        if not answered:
-            # The lease still names a worker that is gone, or is just letting go.
-            await asyncio.sleep(ASK_AGAIN_S)
 
     async def _release_held(self, stream: LinkStream) -> None:
         while self._held_texts:
-            await stream.send(self._held_texts.popleft())
+            await stream.send(self._held_texts[0])
+            self._held_texts.popleft()
         for frame in self._held_audio.take():
             await stream.send(frame)
 

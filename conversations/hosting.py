@@ -2,12 +2,16 @@
 
 import hashlib
 import hmac
+import re
 
 from django.conf import settings
 
 from conversations.attachment import Switchboard
 from conversations.bus import Bus
 from conversations.worker import Worker, WorkerOptions
+
+HOST = re.compile(r"[\w.-]+", re.ASCII)
+MAX_PORT = 65535
 
 
 class BadAddress(Exception):
@@ -23,7 +27,7 @@ def link_secret() -> bytes:
 def worker_options() -> WorkerOptions:
     """How `manage.py worker` runs. Raises BadAddress."""
     host, _, port = settings.WORKER_LISTEN.rpartition(":")
-    if not host or not port.isdigit():
+    if not HOST.fullmatch(host) or not port.isdigit() or int(port) > MAX_PORT:
         raise BadAddress(
             f"WORKER_LISTEN is {settings.WORKER_LISTEN!r}; give host:port, such as 10.0.0.5:7700. "
             "Web processes have to reach it there; port 0 takes a free one."

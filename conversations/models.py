@@ -101,6 +101,14 @@ class Conversation(TenantOwned):
         open_ones.update(state=ConversationState.ENDED, end_reason=reason, ended_at=Now())
 
 
+class TurnQuerySet(TenantQuerySet["Turn"]):
+    def close_open_ones(self) -> None:
+        """Nobody will finish these: what a person said stands, what an agent said was cut off."""
+        partial = self.filter(state=TurnState.PARTIAL)
+        partial.filter(speaker=Speaker.USER).update(state=TurnState.FINAL)
+        partial.exclude(speaker=Speaker.USER).update(state=TurnState.INTERRUPTED)
+
+
 class Turn(TenantOwned):
     """What one side said, from its first word to its last.
 
@@ -117,6 +125,8 @@ class Turn(TenantOwned):
     ref = models.CharField(max_length=64, blank=True)
     start_ms = models.PositiveBigIntegerField()
     end_ms = models.PositiveBigIntegerField(null=True, blank=True)
+
+    objects = TenantManager.from_queryset(TurnQuerySet)()  # type: ignore[misc]
 
     class Meta(TenantOwned.Meta):
         ordering = ["epoch", "first_seq"]

@@ -67,7 +67,7 @@ class Close:
 # --- Client to server ----------------------------------------------------------------
 
 Key = Annotated[str, msgspec.Meta(max_length=200)]
-Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Ref = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,64}$")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 

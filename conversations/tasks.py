@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.tenancy import platform_scope
-from conversations.models import Conversation, Event, Lease
-from conversations.states import ConversationState, EndReason, TurnState
+from conversations.models import Conversation, Event, Lease, Turn
+from conversations.states import ConversationState, EndReason
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def close_abandoned(conversation: Conversation, cutoff: datetime) -> bool:
 
 def record_end(conversation: Conversation, reason: str, after: timedelta) -> None:
     """Close what was left open, as the host would have done with its last event."""
-    conversation.turns.filter(state=TurnState.PARTIAL).update(state=TurnState.INTERRUPTED)
+    Turn.objects.filter(conversation=conversation).close_open_ones()
     Event.objects.create(
         tenant_id=conversation.tenant_id,
         conversation=conversation,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +19,8 @@ from accounts.tenancy import platform_scope
 from conversations.models import Conversation, Event, Lease, Turn
 from conversations.states import Speaker, TurnState
 from conversations.transcripts.records import Batch, TurnRecord
+
+FIRST_WORDS_CHARS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def write_conversations(batches: Sequence[Batch]) -> None:
         row = rows[batch.conversation_id]
         row.state, row.last_epoch, row.last_seq = batch.state, batch.epoch, batch.seq
         if not row.first_words:
-            row.first_words = first_words(batch.turns)
+            row.first_words = first_words(row)
         if batch.end_reason is not None:
             row.end_reason, row.ended_at = batch.end_reason, timezone.now()
     Conversation.objects.bulk_update(
@@ -118,13 +121,11 @@ def write_conversations(batches: Sequence[Batch]) -> None:
     )
 
 
-def first_words(turns: Sequence[TurnRecord]) -> str:
-    said = (
-        turn.text.strip()
-        for turn in turns
-        if turn.speaker == Speaker.USER and turn.state != TurnState.PARTIAL
-    )
-    return next(filter(None, said), "")[:120]
+def first_words(conversation: Conversation) -> str:
+    """How the conversation is recognised in a list: what its person said first."""
+    said = conversation.turns.filter(speaker=Speaker.USER).exclude(state=TurnState.PARTIAL)
+    text = said.filter(text__regex=r"\S").values_list("text", flat=True).first()
+    return (text or "").strip()[:FIRST_WORDS_CHARS]
 
 
 def write_handles(batches: Sequence[Batch]) -> None:

@@ -193,7 +193,7 @@ class SessionHost:
         try:
             while True:
                 frame = await viewer.stream.receive()
-                self._take_input(frame)
+                self._take_input(viewer, frame)
                 viewer.stream.consumed(len(frame))
         except LinkClosed:
             pass
@@ -206,7 +206,7 @@ class SessionHost:
 
     # --- input ---------------------------------------------------------------------
 
-    def _take_input(self, frame: bytes) -> None:
+    def _take_input(self, viewer: Viewer, frame: bytes) -> None:
         if self.end_reason is not None:
             return
         if frame[0] == p.AUDIO:
@@ -214,17 +214,17 @@ class SessionHost:
             return
         match p.client_decoder.decode(frame):
             case p.SendText(id=ref, text=text):
-                self._take_text(ref, text)
+                self._take_text(viewer, ref, text)
             case p.AudioEnd():
                 self._upstream.end_audio()
             case p.End():
                 self._office.wants_end(self, EndReason.USER_LEFT)
 
-    def _take_text(self, ref: str, text: str) -> None:
+    def _take_text(self, viewer: Viewer, ref: str, text: str) -> None:
         if ref in self._refs:
             return
         if sum(len(turn.text) for turn in self._assembly.turns.values()) > UNSAVED_CHARS:
-            self._publish(self._assembly.notice("store-behind", STORE_BEHIND, self._ms()))
+            viewer.tell(STORE_BEHIND)
             return
         self._refs[ref] = None
         if len(self._refs) > KNOWN_REFS:
@@ -241,7 +241,8 @@ class SessionHost:
             if isinstance(event, live.Audio):
                 for viewer in self.viewers:
                     viewer.offer_audio(self._assembly.stream, event.data)
-        self._upstream.set_busy(self.is_busy)
+        if not self.is_busy:
+            self._upstream.pause()
 
     def upstream_live(self, *, fresh: bool) -> None:
         if fresh and self._assembly.picture.turns:
@@ -297,9 +298,14 @@ class SessionHost:
         self._assembly.picture.trim(p.SNAPSHOT_BYTES)
 
     def _ms(self) -> int:
-        return int((self._clock() - self._began) * 1000)
+        # The clocks of two machines differ: a conversation may seem to begin in the future.
+        return max(0, int((self._clock() - self._began) * 1000))
 
 
-STORE_BEHIND = "Your message was not taken: the store is not answering. Send it again in a minute."
+STORE_BEHIND = p.Error(
+    code="store-behind",
+    message="Your message was not taken: the store is not answering.",
+    fix="Send it again in a minute.",
+)
 SESSION_RENEWED = "The model's session began anew; it was told what had been said."
 UPSTREAM_LOST = "The connection to the model was lost. Trying again."

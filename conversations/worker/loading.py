@@ -13,7 +13,7 @@ from accounts.credentials import NoCredential, live_connection_settings, primary
 from accounts.tenancy import platform_scope
 from conversations import protocol as p
 from conversations.models import Agent, Claim, Conversation, Lease, Turn
-from conversations.states import ConversationState, TurnState
+from conversations.states import ConversationState
 from conversations.transcripts.picture import load_picture
 
 
@@ -70,8 +70,8 @@ def load(claim: Claim) -> Case:
 def close_older_turns(claim: Claim) -> None:
     """Nobody will finish what a lost host was in the middle of."""
     Turn.objects.filter(
-        conversation_id=claim.conversation_id, epoch__lt=claim.epoch, state=TurnState.PARTIAL
-    ).update(state=TurnState.INTERRUPTED)
+        conversation_id=claim.conversation_id, epoch__lt=claim.epoch
+    ).close_open_ones()
 
 
 def session_config(agent: Agent) -> live.SessionConfig:

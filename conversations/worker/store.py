@@ -90,4 +90,4 @@ class Store:
             for host, _ in taken:
                 host.not_stored()
             return False
-        return all([await self._store_taken([one]) for one in taken])
+        return any([await self._store_taken([one]) for one in taken])

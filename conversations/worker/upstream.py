@@ -46,6 +46,10 @@ Opener = Callable[[str | None], Awaitable[live.Connection]]
 class Owner(Protocol):
     """Whom the upstream tells."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the model is answering, or about to."""
+
     def upstream_events(self, events: Sequence[live.Event]) -> None: ...
     def upstream_live(self, *, fresh: bool) -> None: ...
     def upstream_rotating(self) -> None: ...
@@ -65,7 +69,8 @@ class Upstream:
         self._opened_at = 0.0
         self._failures = 0
         self._rotating = False
-        self._busy = False
+        # A question that a lost connection left unanswered is put again.
+        self._ask_again = handle is not None
         self._go_away: asyncio.TimerHandle | None = None
         self._held_audio = HeldAudio()
         self._held_texts: deque[str] = deque(maxlen=HELD_TEXTS)
@@ -110,10 +115,9 @@ class Upstream:
 
     # --- rotation -------------------------------------------------------------------
 
-    def set_busy(self, busy: bool) -> None:
-        """Tell whether the model is answering; a due rotation waits for a pause."""
-        self._busy = busy
-        if not busy and self._go_away is not None:
+    def pause(self) -> None:
+        """The model is silent and owes no answer: a rotation that is due happens now."""
+        if self._go_away is not None:
             self._rotate()
 
     def _arm(self, event: live.GoAway) -> None:
@@ -121,7 +125,7 @@ class Upstream:
         if self._go_away is None:
             delay = max(0.0, event.time_left - GO_AWAY_MARGIN_S)
             self._go_away = loop.call_later(delay, self._rotate)
-        if not self._busy:
+        if not self._owner.is_busy:
             self._rotate()
 
     def _rotate(self) -> None:
@@ -129,6 +133,8 @@ class Upstream:
         if self._rotating or self._connection is None:
             return
         self._rotating = True
+        # At the deadline the model may still owe an answer: the question goes along.
+        self._ask_again = self._owner.is_busy
         self._owner.upstream_rotating()
         connection = self._connection
         self._connection = None  # from here on the user's words are held
@@ -168,8 +174,10 @@ class Upstream:
         if self._failures > MAX_FAILURES:
             raise error
         log.warning("upstream connection lost: %s", error.code)
+        pauses = RESUME_PAUSES if self._owner.is_busy else IDLE_RESUME_PAUSES
+        self._ask_again = True
         self._owner.upstream_lost()
-        return RESUME_PAUSES if self._busy else IDLE_RESUME_PAUSES
+        return pauses
 
     async def _open(self, pauses: Sequence[float]) -> live.Connection:
         """Connect, resuming while the handle is good. Raises the last try's LiveError."""
@@ -193,18 +201,18 @@ class Upstream:
     async def _connect(self) -> live.Connection:
         fresh = self.handle is None
         connection = await self._opener(self.handle)
-        self._connection, self._rotating, self._busy = connection, False, False
+        self._connection, self._rotating = connection, False
         self._opened_at = asyncio.get_running_loop().time()
-        if fresh:
-            self._seed(connection)
+        if fresh or self._ask_again:
+            self._bring_up_to_date(connection, fresh=fresh)
         self._owner.upstream_live(fresh=fresh)
         self._release_held(connection)
         return connection
 
-    def _seed(self, connection: live.Connection) -> None:
+    def _bring_up_to_date(self, connection: live.Connection, *, fresh: bool) -> None:
         """Tell a fresh session what was said; what is unanswered is asked again."""
         history, unanswered = self._owner.history()
-        if history:
+        if fresh and history:
             connection.send_content(history, turn_complete=False)
         self._held_texts.clear()
         self._held_texts.extend(unanswered)

@@ -62,6 +62,10 @@ class Viewer:
             self._forget(self._audio.popleft())
         self.pump()
 
+    def tell(self, error: p.Error) -> None:
+        """Send an error to this socket alone. A socket that takes nothing now does not get it."""
+        self._send(p.encode(error))
+
     def drop_audio(self) -> None:
         """The answer was interrupted: nobody wants to hear the rest of it."""
         self._audio.clear()

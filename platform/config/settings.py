@@ -92,7 +92,6 @@ TEMPLATES = [
 # Data -----------------------------------------------------------------------------
 
 
-
 def database() -> dict[str, Any]:
     url = required("DATABASE_URL", f"sqlite:///{DEMO_DIR / 'parley.sqlite3'}")
     if urlsplit(url).scheme not in {"postgres", "postgresql", "sqlite"}:

@@ -13,7 +13,6 @@ from channels.testing import HttpCommunicator, WebsocketCommunicator
 from config.asgi import CollapseSlashes, application
 from conversations import protocol as p
 
-
 PATIENCE_S = 20.0
 HOST = [(b"host", b"localhost")]
 
@@ -45,14 +44,14 @@ async def unused(*_: object) -> Any:
 async def test_slashes_collapse(kind: str, path: str, seen: str) -> None:
     recorder = Recorder()
     scope = {"type": kind, "path": path, "query_string": b"next=//x"}
-    await CollapseSlashes(recorder)(scope, unused, unused)  # type: ignore[arg-type]
+    await CollapseSlashes(recorder)(scope, unused, unused)
     assert recorder.scopes == [{**scope, "path": seen}]
     assert scope["path"] == path, "the caller's scope is not changed"
 
 
 async def test_a_scope_without_a_path_passes() -> None:
     recorder = Recorder()
-    await CollapseSlashes(recorder)({"type": "lifespan"}, unused, unused)  # type: ignore[arg-type]
+    await CollapseSlashes(recorder)({"type": "lifespan"}, unused, unused)
     assert recorder.scopes == [{"type": "lifespan"}]
 
 

@@ -73,9 +73,9 @@ class Page:
                     await self._waker.wait()
 
     def __repr__(self) -> str:
-        turns = [(turn.speaker, turn.state, turn.text[-40:]) for turn in self.picture.turns]
-        where = f"{self.epoch}.{self.seq}, {self.picture.state}"
-        return f"<Page at {where}, {turns}, {self.messages[-3:]}>"
+        turns = [(str(t.speaker), str(t.state), t.text[-40:]) for t in self.picture.turns[-5:]]
+        messages = [type(message).__name__ for message in self.messages[-5:]]
+        return f"<Page at {self.epoch}.{self.seq}, {self.picture.state}, {turns}, {messages}>"
 
     # --- questions -------------------------------------------------------------------
 

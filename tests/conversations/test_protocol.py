@@ -37,6 +37,12 @@ def test_other_first_messages_are_refused(text: str) -> None:
         p.first_decoder.decode(text)
 
 
+@pytest.mark.parametrize("ref", ["", "a b", "a\0b", "é", "x" * 65])
+def test_a_texts_id_is_visible_ascii(ref: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        p.client_decoder.decode(json.dumps({"type": "text", "id": ref, "text": "x"}))
+
+
 def test_a_text_has_a_bound() -> None:
     long = json.dumps({"type": "text", "id": "1", "text": "x" * (p.TEXT_CHARS + 1)})
     with pytest.raises(msgspec.ValidationError):

@@ -5,15 +5,14 @@ It sends what `conversations.protocol` encodes, so the page is held against the 
 
 from __future__ import annotations
 
+import asyncio
 import json
-import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.template.loader import render_to_string
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -35,6 +34,7 @@ AGENT = {"id": "0199aaaa-0000-7000-8000-000000000001", "name": "Shop assistant"}
 CONVERSATION = "0199bbbb-0000-7000-8000-000000000002"
 PAGE = f"/c/{CONVERSATION}/"
 NEW_PAGE = f"/talk/{AGENT['id']}/"
+PATIENCE_S = 10.0
 MS = p.OUTPUT_RATE_HZ * 2 // 1000  # bytes of a millisecond of the agent's voice
 
 
@@ -43,18 +43,24 @@ class StandIn:
 
     def __init__(self) -> None:
         self.url = ""
+        self.pages: dict[str, str] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the conversation: another test begins."""
         self.sockets: list[ServerConnection] = []
         self.messages: list[dict[str, Any]] = []
         self.audio_frames: list[bytes] = []
-        self.pages: dict[str, str] = {}
         self.picture = p.Picture()
         self.epoch = 1
         self.stream = 0
         self.answers_resume = True
         self.accepts = True
         self.takes_texts = True
+        self.frames = 0  # sent to the latest socket
         self._events: list[bytes] = []
         self._audio_seq = 0
+        self._news = asyncio.Event()
 
     # --- what a test does --------------------------------------------------------------
 
@@ -108,6 +114,7 @@ class StandIn:
         return turn
 
     async def send(self, frame: bytes) -> None:
+        self.frames += 1
         for socket in self.sockets:
             with suppress(ConnectionClosed):
                 await socket.send(frame if frame[0] == p.AUDIO else frame.decode())
@@ -135,18 +142,24 @@ class StandIn:
         self.messages.append(first)
         card = p.AgentCard(id=AGENT["id"], name=AGENT["name"])
         hello = p.Hello(conversation=CONVERSATION, agent=card, simulated=True)
+        self.frames = 1
         await socket.send(p.encode(hello).decode())
         if self.answers_resume:
-            for frame in self._greeting(first):
-                await socket.send(frame.decode())
+            for message in self._greeting(first):
+                self.frames += 1
+                await socket.send(message.decode())
         self.sockets.append(socket)
+        self._news.set()
         try:
             async for frame in socket:
                 await self._take(socket, frame)
+                self._news.set()
         except ConnectionClosed:
             pass
         finally:
-            self.sockets.remove(socket)
+            if socket in self.sockets:
+                self.sockets.remove(socket)
+            self._news.set()
 
     def _greeting(self, first: Mapping[str, Any]) -> list[bytes]:
         if first["type"] == "resume" and first["epoch"] == self.epoch:
@@ -163,12 +176,20 @@ class StandIn:
         self.messages.append(json.loads(frame))
         match message:
             case p.Ping():
+                self.frames += 1
                 await socket.send(p.encode(p.Pong()).decode())
             case p.SendText(id=ref, text=text) if self.takes_texts and not self.knows(ref):
                 await self.user_says(text, ref)
 
     def knows(self, ref: str) -> bool:
         return any(turn.ref == ref for turn in self.picture.turns)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something holds; it is looked at after every frame that comes in."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
         """The page's messages of one type."""
@@ -195,6 +216,7 @@ def answer(status: HTTPStatus, body: bytes, suffix: str) -> Response:
             "Content-Type": TYPES[suffix],
             "Content-Length": str(len(body)),
             "Content-Security-Policy": policy,
+            "Cache-Control": "max-age=600",
             "Connection": "close",
         }
     )
@@ -228,16 +250,8 @@ async def stand_in() -> AsyncIterator[StandIn]:
         subprotocols=[p.SUBPROTOCOL],  # type: ignore[list-item]
         process_request=site.answer_http,
         compression=None,
+        close_timeout=1,
     )
     site.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield site
-
-
-def as_json(struct: msgspec.Struct) -> Any:
-    """A struct as JSON sees it."""
-    return json.loads(p.encode(struct))
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())

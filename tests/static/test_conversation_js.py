@@ -188,6 +188,21 @@ async def test_a_repeated_event_changes_nothing_and_a_gap_is_seen(js: Modules) -
     assert await js.run("state", script) == [True, None, None, 6]
 
 
+async def test_a_snapshot_that_leaves_old_turns_out_keeps_those_of_the_page(js: Modules) -> None:
+    script = """(m) => {
+        const picture = (turns, earlier) => ({state: "live", agent: "waiting", ended: null, earlier,
+            turns: turns.map((turn) => ({turn, text: ""}))});
+        const before = m.fromSnapshot({epoch: 1, seq: 9, state: picture(["1", "2", "3"], false)});
+        const merge = (turns, earlier) => {
+            const snapshot = {epoch: 2, seq: 0, state: picture(turns, earlier)};
+            const held = m.fromSnapshot(snapshot, before.picture).picture;
+            return [held.turns.map((turn) => turn.turn).join(""), held.earlier];
+        };
+        return [merge(["2", "3", "4"], true), merge(["2", "4"], false), merge(["8"], true)];
+    }"""
+    assert await js.run("state", script) == [["1234", False], ["24", False], ["8", True]]
+
+
 async def test_turns_that_did_not_change_are_the_same_objects(js: Modules) -> None:
     script = """(m) => {
         const turn = (key) => ({kind: "turn-started", turn: key, speaker: "user", ms: 0});
@@ -314,7 +329,8 @@ async def test_scripts_without_spaces_are_cut_anywhere(js: Modules) -> None:
 # --- resampler.js --------------------------------------------------------------------------
 
 SINE = """(m, [from, to, hz, piece]) => {
-    const input = Float32Array.from({length: from}, (_, n) => Math.sin(2 * Math.PI * hz * n / from));
+    const tone = (n, rate) => Math.sin(2 * Math.PI * hz * n / rate);
+    const input = Float32Array.from({length: from}, (_, n) => tone(n, from));
     const resampler = new m.Resampler(from, to);
     const output = [];
     for (let at = 0; at < input.length; at += piece) {
@@ -322,8 +338,7 @@ SINE = """(m, [from, to, hz, piece]) => {
     }
     const settled = output.slice(to / 10, -to / 10);
     const worst = settled.reduce((most, value, n) => {
-        const wanted = Math.sin(2 * Math.PI * hz * (n + to / 10) / to);
-        return Math.max(most, Math.abs(value - wanted));
+        return Math.max(most, Math.abs(value - tone(n + to / 10, to)));
     }, 0);
     const peak = settled.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     return {length: output.length, worst, peak};
@@ -404,7 +419,7 @@ async def test_a_cut_is_silent_within_ten_milliseconds(js: Modules) -> None:
     assert not any(after[240:])
     playing, played = result["reports"][-1]
     assert playing is False
-    assert 100 <= played["ms"] <= 110
+    assert 100 <= played["ms"] <= 111  # it ends with the hardware block it is in
 
 
 async def test_the_next_answer_is_counted_by_itself(js: Modules) -> None:

@@ -49,10 +49,7 @@ class Command(BaseCommand):
                 child.stop()
 
     def serve(self, children: list[Child]) -> None:
-        port, tls_port = (
-            int(os.environ.get("PORT", "8000")),
-            int(os.environ.get("TLS_PORT", "8443")),
-        )
+        port, tls_port = chosen_port("PORT", 8000), chosen_port("TLS_PORT", 8443)
         prepare_folder(fresh=os.environ.get("FRESH") == "1")
         for wanted, name in ((port, "PORT"), (tls_port, "TLS_PORT")):
             refuse_busy(wanted, name)
@@ -160,6 +157,13 @@ def simulator_key() -> str:
         file.touch(mode=0o600)
         file.write_text(f"sim-{secrets.token_urlsafe(24)}")
     return file.read_text()
+
+
+def chosen_port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise CommandError(f"{variable} is {text}; give a port from 1 to 65535.")
+    return int(text)
 
 
 def refuse_busy(port: int, variable: str) -> None:

@@ -5,11 +5,16 @@ import signal
 from typing import Any
 
 import uvloop
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.bus import Bus
 from conversations.hosting import BadAddress, worker_options
 from conversations.worker import Worker
+
+
+class CannotListen(Exception):
+    """The address is taken, or is not this machine's."""
 
 
 class Command(BaseCommand):
@@ -20,6 +25,11 @@ class Command(BaseCommand):
             uvloop.run(self.serve())
         except BadAddress as error:
             raise CommandError(str(error)) from None
+        except CannotListen as error:
+            raise CommandError(
+                f"WORKER_LISTEN is {settings.WORKER_LISTEN}, where this machine cannot listen: "
+                f"{error}. Give an address of this machine and a free port."
+            ) from None
 
     async def serve(self) -> None:
         stop = asyncio.Event()
@@ -28,7 +38,11 @@ class Command(BaseCommand):
         bus = Bus()
         await bus.start()
         worker = Worker(bus, worker_options())
-        await worker.start()
+        try:
+            await worker.start()
+        except OSError as error:
+            await bus.aclose()
+            raise CannotListen(error.strerror or type(error).__name__) from None
         self.stdout.write(f"worker {worker.name} serves at {worker.address}")
         self.stdout.flush()
         await stop.wait()

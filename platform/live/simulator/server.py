@@ -45,8 +45,9 @@ class Simulator:
     """A stand-in for Google: the Live WebSocket and the OAuth token endpoint.
 
     An async context manager. Without `api_keys` it makes one key. With `tls_port` it also
-    serves TLS there, by `ssl_context`; port 0 takes a free one. `resume_wait` is how long
-    the resumption of an idle session fails after its end, in seconds (the real server: 1).
+    serves TLS there, by `ssl_context`; port 0 takes a free one. `pace` may be exchanged while
+    it serves; sessions keep the one they began with. `resume_wait` is how long the resumption
+    of an idle session fails after its end, in seconds (the real server: 1).
     """
 
     def __init__(  # noqa: PLR0913 - the options of a server, all but two with defaults
@@ -74,7 +75,7 @@ class Simulator:
         self._ssl_context = ssl_context
         self._seed = seed
         self._scenario = scenario
-        self._pace = pace or Pace()
+        self.pace = pace or Pace()
         self._credentials = Credentials(self.api_keys, self.oauth)
         self._rest = Rest(self.oauth)
         self._epoch = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -168,9 +169,9 @@ class Simulator:
 
     def _new_talk(self, setup: Setup, session: Session) -> Talk:
         if self._scenario == "echo":
-            return Echo(setup, self._pace, session, self.sessions)
+            return Echo(setup, self.pace, session, self.sessions)
         return Conversation(
-            setup, self._pace, session, self.sessions, epoch=self._epoch, seed=self._seed
+            setup, self.pace, session, self.sessions, epoch=self._epoch, seed=self._seed
         )
 
     def _end(self, talk: Talk, session: Session, now: float) -> None:

@@ -132,7 +132,10 @@ async function askToEnd() {
 }
 
 part("mic-toggle").onclick = toggleMicrophone;
-part("start-talking").onclick = toggleMicrophone;
+part("start-talking").onclick = async () => {
+  await toggleMicrophone();
+  part("mic-toggle").focus(); // the pressed button is gone
+};
 part("start-typing").onclick = () => {
   sound.unlock();
   session.start();

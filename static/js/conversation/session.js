@@ -132,12 +132,14 @@ export class Session {
     this.outbox.add(crypto.randomUUID?.() ?? randomId(), text);
     this.start();
     this.#deliver();
+    this.#options.onChange();
   }
 
   /** @param {string} id of a text that was not taken */
   sendAgain(id) {
     this.outbox.retry(id);
     this.#deliver();
+    this.#options.onChange();
   }
 
   /** @param {Int16Array} pcm 16 kHz mono */
@@ -192,7 +194,7 @@ export class Session {
         this.#hello(message);
         break;
       case "snapshot":
-        this.held = fromSnapshot(/** @type {any} */ (message));
+        this.held = fromSnapshot(/** @type {any} */ (message), this.picture);
         this.#hosted();
         break;
       case "resumed":

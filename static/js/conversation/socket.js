@@ -79,7 +79,7 @@ export class ConversationSocket {
 
   /** Find out within 1.5 s whether the connection still lives. */
   probe() {
-    if (this.phase === "waiting") this.connect();
+    if (this.phase === "waiting" && navigator.onLine) this.connect();
     else if (this.#socket?.readyState === WebSocket.OPEN) this.#ping(PROBE_MS);
   }
 

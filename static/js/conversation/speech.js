@@ -17,6 +17,8 @@
 /** Words this much ahead of all sound are stretched over the sound. */
 const AHEAD_MS = 1500;
 const LONGEST_WORD = 40;
+/** Pieces of sound add up to the whole only nearly. */
+const SLACK_MS = 1;
 
 export class Speech {
   /** @type {Map<number, Voice>} the latest answer of each stream number */
@@ -108,10 +110,10 @@ export class Speech {
  * @returns {number} letters, a fraction perhaps
  */
 export function spokenLength(voice, total) {
-  if (voice.over && voice.playedMs >= voice.receivedMs - 1) return total;
+  if (voice.over && voice.playedMs >= voice.receivedMs - SLACK_MS) return total;
   const last = voice.marks[voice.marks.length - 1];
   const stretch = last.ms > 0 && voice.receivedMs - last.ms > AHEAD_MS ? last.ms / voice.receivedMs : 1;
-  const at = voice.playedMs * stretch;
+  const at = voice.playedMs > 0 ? voice.playedMs * stretch + SLACK_MS : 0;
   const next = voice.marks.findIndex((mark) => mark.ms > at);
   if (next > 0) return between(voice.marks[next - 1], voice.marks[next], at);
   // Past the last mark: the words since then, over the sound since then.

@@ -30,11 +30,17 @@ export const NOTHING = Object.freeze({
 
 /**
  * @param {{epoch: number, seq: number, state: any}} snapshot
+ * @param {Picture} before what the page showed: a snapshot leaves old turns out, and what the
+ *   page has of them stays
  * @returns {Held}
  */
-export function fromSnapshot({ epoch, seq, state }) {
+export function fromSnapshot({ epoch, seq, state }, before = NOTHING.picture) {
   const turns = state.turns.map((/** @type {any} */ turn) => ({ ...turn, ref: turn.ref ?? null }));
-  return { epoch, seq, picture: { ...state, ended: state.ended ?? null, turns } };
+  const picture = { ...state, ended: state.ended ?? null, turns };
+  const joint = before.turns.findIndex((turn) => turn.turn === turns[0]?.turn);
+  if (!state.earlier || joint < 0) return { epoch, seq, picture };
+  const all = [...before.turns.slice(0, joint), ...turns];
+  return { epoch, seq, picture: { ...picture, turns: all, earlier: before.earlier } };
 }
 
 /**

@@ -47,9 +47,12 @@ export class TurnView {
   #heard = new Text();
   #rest = new Text();
   #isPartial = true;
+  /** @type {TurnFacts | null} */ #shown = null;
 
   /** @param {TurnFacts} facts */
   update(facts) {
+    if (this.#shown && isSame(this.#shown, facts)) return;
+    this.#shown = facts;
     const { dataset } = this.element;
     dataset.turn = facts.turn;
     dataset.state = facts.state;
@@ -107,4 +110,9 @@ export class TurnView {
     this.#time.title = when.toLocaleString();
     this.#time.textContent = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   }
+}
+
+/** @param {{[name: string]: any}} one @param {{[name: string]: any}} other */
+function isSame(one, other) {
+  return Object.keys(other).every((name) => one[name] === other[name]);
 }

@@ -21,6 +21,7 @@ from conversations.bus import Bus
 from conversations.models import Conversation, Event, Lease, Turn
 from conversations.states import ConversationState, EndReason, Speaker
 from conversations.worker import Worker, WorkerOptions
+from live.simulator import Pace
 from tests.conversations.page import Page
 
 if TYPE_CHECKING:
@@ -252,3 +253,20 @@ async def test_an_interruption_is_kept(stage: Stage, house: House) -> None:
             return list(Event.objects.values_list("kind", flat=True))
 
     assert "interrupted" in await in_database(kinds)
+
+
+async def test_a_rotation_that_cannot_wait_does_not_lose_the_question(
+    stage: Stage, house: House
+) -> None:
+    """The model is still thinking when the connection's time is up."""
+    await house.hire()
+    conversation = await stage.new_conversation()
+    stage.simulator.sessions.resume_wait = 0.0
+    slow = Pace(setup=0.01, first_update=0.01, thinking=0.6, go_away=0.3, time_left=5.05)
+    stage.simulator.pace = slow
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        stage.simulator.pace = Pace(setup=0.01, first_update=0.01, thinking=0.1)
+        await attachment.send(typed("r1", "Say hello world"))
+        await page.until(page.answered)
+        assert "hello world" in page.said(Speaker.AGENT)[-1].lower()

@@ -1,0 +1,210 @@
+"""Who is let onto a socket, and what the others are told."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.test import Client
+
+from accounts.api_keys import create_api_key
+from accounts.callers import ACTIVE_TENANT
+from accounts.models import Credential, Membership, Tenant
+from accounts.roles import Role
+from accounts.tenancy import platform_scope, tenant_scope
+from conversations import protocol as p
+from conversations.admission import Admitted, Refused, admit
+from conversations.models import Agent, Conversation, Lease
+from tests.conversations.talks import make_agent, make_conversation
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from tests.cast import Cast
+
+NO_COOKIE: dict[str, Any] = {"headers": []}
+
+
+@pytest.fixture
+def agent(cast: Cast) -> Agent:
+    return make_agent(cast.acme.tenant)
+
+
+def browser(user: User, **session: str) -> dict[str, Any]:
+    """The scope of a socket that `user`'s browser opens."""
+    client = Client()
+    client.force_login(user)
+    stored = client.session
+    stored.update(session)
+    stored.save()
+    return with_cookie(f"other=1; {settings.SESSION_COOKIE_NAME}={stored.session_key}")
+
+
+def with_cookie(text: str) -> dict[str, Any]:
+    return {"headers": [(b"host", b"localhost"), (b"cookie", text.encode())]}
+
+
+def refusal(scope: dict[str, Any], first: p.FirstMessage) -> tuple[int, str]:
+    with pytest.raises(Refused) as caught:
+        admit(scope, first)
+    error = caught.value.error
+    assert error.fatal
+    assert error.message
+    assert error.fix
+    return caught.value.close_code, error.code
+
+
+def opened(admitted: Admitted) -> Conversation:
+    with platform_scope("test"):
+        row: Conversation = Conversation.objects.get(id=admitted.conversation_id)
+        assert Lease.objects.filter(conversation=row).exists()
+        return row
+
+
+def start(agent: Agent, key: str | None = None) -> p.Start:
+    return p.Start(agent=str(agent.id), key=key)
+
+
+# --- who ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_a_cookie_opens_a_conversation(cast: Cast, agent: Agent, role: str) -> None:
+    user = getattr(cast.acme, role)
+    admitted = admit(browser(user), start(agent))
+    row = opened(admitted)
+    assert (row.tenant_id, row.agent_id, row.user_id) == (cast.acme.tenant.id, agent.id, user.id)
+    assert (admitted.epoch, admitted.seq) == (0, 0)
+    assert admitted.hello.conversation == str(row.id)
+    assert admitted.hello.agent == p.AgentCard(id=str(agent.id), name="Shop")
+    assert admitted.hello.simulated is False
+
+
+def test_a_key_opens_a_conversation_of_nobody(cast: Cast, agent: Agent) -> None:
+    row = opened(admit(NO_COOKIE, start(agent, cast.acme.api_key)))
+    assert (row.tenant_id, row.user_id) == (cast.acme.tenant.id, None)
+
+
+def test_a_key_goes_before_the_cookie(cast: Cast, agent: Agent) -> None:
+    """A wrong key must not pass because somebody is signed in."""
+    scope = browser(cast.acme.member)
+    assert refusal(scope, start(agent, "nonsense")) == (4401, "not-signed-in")
+    assert opened(admit(scope, start(agent, cast.acme.api_key))).user_id is None
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        NO_COOKIE,
+        with_cookie(""),
+        with_cookie(f"{settings.SESSION_COOKIE_NAME}=nobody-has-this-session"),
+        with_cookie(f"{settings.SESSION_COOKIE_NAME}="),
+        with_cookie(";;=;\xff"),
+    ],
+)
+def test_without_a_session_nobody_is_signed_in(agent: Agent, scope: dict[str, Any]) -> None:
+    assert refusal(scope, start(agent)) == (4401, "not-signed-in")
+
+
+@pytest.mark.parametrize("key", ["", "nonsense", "prl_000000000000_" + "0" * 64, "prl_\0_\0"])
+def test_a_wrong_key_is_nobodys(agent: Agent, key: str) -> None:
+    assert refusal(NO_COOKIE, start(agent, key)) == (4401, "not-signed-in")
+
+
+def test_a_session_ends_with_its_password_and_its_user(cast: Cast, agent: Agent) -> None:
+    scope = browser(cast.acme.member)
+    cast.acme.member.set_password("another password")
+    cast.acme.member.save()
+    assert refusal(scope, start(agent)) == (4401, "not-signed-in")
+    scope = browser(cast.acme.owner, **{SESSION_KEY: str(uuid.uuid4())})
+    assert refusal(scope, start(agent)) == (4401, "not-signed-in")
+
+
+def test_who_belongs_to_no_tenant_is_not_let_in(cast: Cast, agent: Agent) -> None:
+    assert refusal(browser(cast.stranger), start(agent)) == (4401, "not-signed-in")
+
+
+def test_a_key_that_may_only_read_may_not_talk(cast: Cast, agent: Agent) -> None:
+    _, key = create_api_key(cast.acme.tenant, "reader", ["read"])
+    assert refusal(NO_COOKIE, start(agent, key)) == (4403, "not-allowed")
+
+
+def test_a_suspended_tenant_is_told(cast: Cast, agent: Agent) -> None:
+    Tenant.objects.filter(id=cast.acme.tenant.id).update(state=Tenant.State.SUSPENDED)
+    told = (4403, "tenant-suspended")
+    assert refusal(browser(cast.acme.member), start(agent)) == told
+    assert refusal(NO_COOKIE, start(agent, cast.acme.api_key)) == told
+    with platform_scope("test"):
+        assert not Conversation.objects.exists()
+
+
+def test_the_chosen_tenant_counts(cast: Cast, agent: Agent) -> None:
+    """One person in two tenants talks to the agents of the chosen one."""
+    user = cast.globex.member
+    with tenant_scope(cast.acme.tenant.id):
+        Membership.objects.create(tenant=cast.acme.tenant, user=user, role=Role.MEMBER)
+    assert refusal(browser(user), start(agent)) == (4404, "unknown-agent")
+    scope = browser(user, **{ACTIVE_TENANT: str(cast.acme.tenant.id)})
+    assert opened(admit(scope, start(agent))).tenant_id == cast.acme.tenant.id
+
+
+# --- what -----------------------------------------------------------------------------
+
+MALFORMED = ["x", "42", "\0", "../..", "é" * 32, "0" * 31, "0" * 33, "' OR 1=1 --"]
+
+
+@pytest.mark.parametrize("text", [*MALFORMED, str(uuid.uuid4())])
+def test_what_does_not_exist_is_not_found(cast: Cast, text: str) -> None:
+    scope = browser(cast.acme.owner)
+    assert refusal(scope, p.Start(agent=text)) == (4404, "unknown-agent")
+    assert refusal(scope, p.Resume(conversation=text)) == (4404, "unknown-conversation")
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_another_tenant_finds_nothing(cast: Cast, agent: Agent, role: str) -> None:
+    row = make_conversation(agent, cast.acme.member)
+    scope = browser(getattr(cast.globex, role))
+    resume = p.Resume(conversation=str(row.id))
+    assert refusal(scope, start(agent)) == (4404, "unknown-agent")
+    assert refusal(scope, resume) == (4404, "unknown-conversation")
+    for key_holder in (start(agent, cast.globex.api_key), with_key(resume, cast.globex.api_key)):
+        assert refusal(NO_COOKIE, key_holder)[0] == 4404
+
+
+def with_key(resume: p.Resume, key: str) -> p.Resume:
+    return p.Resume(resume.conversation, resume.epoch, resume.seq, key)
+
+
+@pytest.mark.parametrize("colleague", ["owner", "reviewer"])
+def test_a_colleague_cannot_go_on_with_it(cast: Cast, agent: Agent, colleague: str) -> None:
+    resume = p.Resume(conversation=str(make_conversation(agent, cast.acme.member).id))
+    told = refusal(browser(getattr(cast.acme, colleague)), resume)
+    assert told == (4404, "unknown-conversation")
+
+
+def test_a_persons_own_conversation_goes_on_where_it_was(cast: Cast, agent: Agent) -> None:
+    row = make_conversation(agent, cast.acme.member)
+    admitted = admit(browser(cast.acme.member), p.Resume(str(row.id), epoch=2, seq=7))
+    assert (admitted.conversation_id, admitted.epoch, admitted.seq) == (row.id, 2, 7)
+    assert admitted.hello.agent.name == "Shop"
+
+
+def test_a_key_goes_on_with_its_tenants_conversations(cast: Cast, agent: Agent) -> None:
+    row = make_conversation(agent, cast.acme.member)
+    admitted = admit(NO_COOKIE, p.Resume(str(row.id), key=cast.acme.api_key))
+    assert admitted.conversation_id == row.id
+
+
+def test_the_page_is_told_when_the_model_is_simulated(cast: Cast, agent: Agent) -> None:
+    with tenant_scope(cast.acme.tenant.id):
+        Credential.objects.create(
+            tenant=cast.acme.tenant,
+            name="simulator",
+            kind=Credential.Kind.API_KEY,
+            endpoint=Credential.Endpoint.DEVELOPER,
+            base_url="http://127.0.0.1:1",
+            is_primary=True,
+        )
+    assert admit(browser(cast.acme.member), start(agent)).hello.simulated is True
