@@ -81,6 +81,8 @@ class SessionHost:
         self._assembly = Assembly(case.epoch, case.picture)
         self._refs = {turn.ref: None for turn in case.picture.turns if turn.ref}
         self._stored_handle = case.handle
+        # Whether a model has heard any of this before: what was said before now.
+        self._had_session = bool(case.picture.turns)
         self._stored_state: RowState | None = None
         self._taken_state: RowState | None = None
         self._taken: Batch | None = None
@@ -245,8 +247,9 @@ class SessionHost:
             self._upstream.pause()
 
     def upstream_live(self, *, fresh: bool) -> None:
-        if fresh and self._assembly.picture.turns:
+        if fresh and self._had_session:
             self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, self._ms()))
+        self._had_session = True
         self._publish(self._assembly.state(ConversationState.LIVE, self._ms()))
 
     def upstream_rotating(self) -> None:
