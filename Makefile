@@ -16,10 +16,9 @@ TEST ?=
 demo: runtime
 	@DEMO=1 PORT=$(PORT) TLS_PORT=$(TLS_PORT) FRESH=$(FRESH) REAL=$(REAL) exec $(PY) manage.py demo
 
-# The suite in ten minutes at most; TEST=tests/live narrows it. What failed is run once more by
-# itself: machines are shared, and a stall of seconds is no defect of ours. Both runs are shown.
+# The suite in ten minutes at most; TEST=tests/live narrows it.
 test: development programs
-	$(PY) -m pytest $(TEST) || $(PY) -m pytest --last-failed --last-failed-no-failures none $(TEST)
+	$(PY) -m pytest $(TEST)
 
 # Everything long as well: SDKs in several versions, many kills, long cuts.
 test-full: development programs

@@ -5,6 +5,7 @@ each with the monotonic time in seconds, and sends what `take` returns. A Refusa
 any of them ends the connection.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class Pace:
     time_left: float = 50.0
 
 
-class Talk:
+class Talk(ABC):
     """One connection from its accepted `setup` on: setupComplete, the update, goAway."""
 
     def __init__(self, setup: Setup, pace: Pace, session: Session, sessions: Sessions) -> None:
@@ -65,11 +66,11 @@ class Talk:
         self._deadlines["setup"] = now + self.pace.setup
         self._deadlines["go away"] = now + self.pace.go_away
 
+    @abstractmethod
     def receive(self, frame: str | bytes, now: float) -> None:
         """Take one frame of the client. Raises Refusal."""
-        raise NotImplementedError
 
-    def finish(self, now: float) -> None:
+    def finish(self, now: float) -> None:  # noqa: B027 - most talks have nothing to note
         """Take note that the connection is gone."""
 
     def due(self) -> float:

@@ -76,7 +76,8 @@ def test_an_http_response_waits_for_a_reader_that_stalls(web: Web) -> None:
             received += len(reader.recv(MEBIBYTE))
 
 
-# Not in `make test`: on a busy machine the client reads on before the server has taken its pings.
+# Failed once in `make test` on a busy machine, on uvicorn: all pings were answered. Suspected, not
+# shown: the client read on before the server had taken them. It returns once that is known.
 @pytest.mark.full
 def test_pings_of_a_reader_that_stalls_are_not_hoarded(web: Web) -> None:
     payloads = [struct.pack("!Q", number) * 15 for number in range(PINGS)]
