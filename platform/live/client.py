@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
 
+from websockets import protocol
 from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from live.audio import INPUT_RATE
@@ -28,7 +30,8 @@ from live.setup import SessionConfig
 
 # Decoded messages that nobody takes: above this, reading pauses and TCP holds the service back.
 INBOX_BYTES = 1024 * 1024
-
+# What may lie in the socket's own buffer when a message goes straight there.
+AHEAD_BYTES = 16 * 1024
 
 _UNREADABLE = Diagnosis(
     "frame_malformed",
@@ -158,8 +161,10 @@ class Connection:
         if self._session.state is State.CLOSED:
             self._outbox.audio_dropped_bytes += len(pcm)
             return
-        self._outbox.put_audio(self._session.audio(pcm, rate), len(pcm))
-        self._outbox_filled.set()
+        message = self._session.audio(pcm, rate)
+        if not self._write_now(message):
+            self._outbox.put_audio(message, len(pcm))
+            self._outbox_filled.set()
 
     def end_audio(self) -> None:
         """Say that the microphone pauses. Raises as `send_text`."""
@@ -184,8 +189,22 @@ class Connection:
     def _put(self, build: Callable[[], bytes]) -> None:
         if self._error is not None:
             raise self._error
-        self._outbox.put(build())
-        self._outbox_filled.set()
+        message = build()
+        if not self._write_now(message):
+            self._outbox.put(message)
+            self._outbox_filled.set()
+
+    def _write_now(self, message: bytes) -> bool:
+        """Give the socket a message without waking the writer; False while it is behind.
+
+        `broadcast` is how `websockets` sends without waiting; the task and the lock of `send`
+        cost as much as the message itself.
+        """
+        behind = self._outbox.size or self._socket.transport.get_write_buffer_size() > AHEAD_BYTES
+        if behind:
+            return False
+        broadcast((self._socket,), message, text=True)
+        return True
 
     # -- Beginning and end -----------------------------------------------------------------------
 
@@ -236,6 +255,8 @@ class Connection:
         self._inbox_taken.set()
 
     async def _close_socket(self) -> None:
+        if self._socket.state is protocol.State.CLOSED:
+            return  # closing again may fail: `websockets` aborts the transport, closed or not
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._socket.close()

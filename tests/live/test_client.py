@@ -38,6 +38,7 @@ from tests.live.samples import sample, scene
 
 CONFIG = SessionConfig(model="gemini-3.8-live")
 AUTH = ApiKeyAuth("AIza-made-up")
+MORE_THAN_THE_KERNEL_TAKES = 32 * 1024 * 1024
 
 
 @contextlib.asynccontextmanager
@@ -463,6 +464,7 @@ async def test_an_outbox_of_another_size_can_be_given() -> None:
         connection = Connection(good, session, outbox=Outbox(total_bytes=10))
         session.opened(0.0)
         session.receive(b'{"setupComplete":{}}', 0.0)
+        connection.send_text("x" * MORE_THAN_THE_KERNEL_TAKES)
         with pytest.raises(NetworkError):
             connection.send_text("more than ten bytes")
         await connection.close()

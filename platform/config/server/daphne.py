@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-# First of all, because it installs the asyncio reactor.
-import daphne.server  # type: ignore[import-untyped]
+# First of all: it installs the reactor.
+from config.server.reactor import loop
 
 # isort: split
+import daphne.server  # type: ignore[import-untyped]
 from daphne.http_protocol import HTTPFactory, WebRequest  # type: ignore[import-untyped]
 from OpenSSL import SSL
 from twisted.logger import (
@@ -250,7 +251,6 @@ def serve_daphne(application: Application, listeners: Sequence[Listener], hooks:
     observer: Any = FilteringLogObserver(to_logging, [critical])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
 
-    loop = daphne.server.twisted_loop
     asyncio.set_event_loop(loop)
     main = loop.create_task(run(DaphneServer(application), listeners, hooks))
     main.add_done_callback(lambda _: reactor.stop())

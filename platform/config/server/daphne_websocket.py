@@ -18,6 +18,7 @@ from daphne.ws_protocol import (  # type: ignore[import-untyped]
 from twisted.internet import reactor as installed_reactor
 from twisted.python.failure import Failure
 
+from config.server import frames
 from config.server.limits import (
     CLOSE_TIMEOUT,
     INBOUND_BYTES,
@@ -98,6 +99,7 @@ class WebSocket(Writable, WebSocketProtocol):  # type: ignore[misc]  # daphne ha
     late_pong: bytes | None = None
     fragments = 0
     abort_timer: Any = None
+    autoPingTimeoutCall: Any = None  # noqa: N815 - autobahn's: while a ping is unanswered
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,6 +153,32 @@ class WebSocket(Writable, WebSocketProtocol):  # type: ignore[misc]  # daphne ha
         if self.reading_paused:
             self.reading_paused = False
             self.transport.resumeProducing()
+
+    def processData(self) -> bool:  # noqa: N802
+        if self.state != self.STATE_OPEN or self.current_frame or self.inside_message:
+            return bool(super().processData())
+        message = frames.read_message(self.data, MAX_MESSAGE_BYTES)
+        if message is None or not self.take_message(*message):
+            return bool(super().processData())
+        return len(self.data) > 0
+
+    def take_message(self, opcode: int, payload: bytes, rest: bytes) -> bool:
+        """Give a whole message to the application; False, and nothing done, if it is no text."""
+        received: Message = {"type": "websocket.receive"}
+        try:
+            if opcode == frames.TEXT:
+                received["text"] = payload.decode()
+            else:
+                received["bytes"] = payload
+        except UnicodeDecodeError:
+            return False
+        self.data = rest
+        self.last_ping = time.time()
+        if self.autoPingTimeoutCall is not None:
+            self._cancelAutoPingTimeoutCall()  # it lives
+        if not self.muted:
+            self.application_queue.put_nowait(received)
+        return True
 
     def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803
         self.fragments = 0
@@ -233,11 +261,11 @@ class WebSocket(Writable, WebSocketProtocol):  # type: ignore[misc]  # daphne ha
         deferred.callback((subprotocol, headers))
 
     def handle_send(self, message: Message) -> None:
-        payload = message.get("bytes")
-        if payload is not None:
-            self.sendMessage(bytes(payload), isBinary=True)
-        else:
-            self.sendMessage(message["text"].encode(), isBinary=False)
+        opcode, payload = frames.BINARY, message.get("bytes")
+        if payload is None:
+            opcode, payload = frames.TEXT, message["text"].encode()
+        # Not `sendMessage`: it composes a coloured log line for each message it sends.
+        self.transport.writeSequence((frames.message_head(opcode, len(payload)), bytes(payload)))
 
     def handle_close(self, message: Message) -> None:
         if self.state == self.STATE_CONNECTING:
