@@ -34,12 +34,13 @@ class Cast:
     password: str = PASSWORD
 
 
-def make_cast() -> Cast:
+def make_cast(suffix: str = "") -> Cast:
+    """Put everybody into the database; `suffix` sets them apart from another cast."""
     return Cast(
-        acme=_company("acme", "Acme"),
-        globex=_company("globex", "Globex"),
-        operator=_user("operator@example.com", is_staff=True, is_superuser=True),
-        stranger=_user("stranger@example.com"),
+        acme=_company(f"acme{suffix}", "Acme"),
+        globex=_company(f"globex{suffix}", "Globex"),
+        operator=_user(f"operator{suffix}@example.com", is_staff=True, is_superuser=True),
+        stranger=_user(f"stranger{suffix}@example.com"),
     )
 
 

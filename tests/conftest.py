@@ -1,10 +1,12 @@
 """What tests share: the database, the cast, the simulator, child processes, the browser."""
 
+import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.cast import Cast, make_cast
 from tests.children import Children
@@ -50,13 +52,41 @@ def keyset_file() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Begin with empty tables, also in a database that an earlier run has left its rows in."""
+    from django.core.management import call_command
+
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def shared_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database for tests with real processes, which may be writing when a test ends.
+
+    Nothing is rolled back or flushed: a flush would lock its way into those processes'
+    transactions. Such a test makes tenants of its own (`shared_cast`) and looks at nothing else.
+    pytest-django runs it after all tests that expect empty tables.
+    """
+    with django_db_blocker.unblock():
+        yield
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
     """Two tenants with a user for each role, their API keys, and the platform's operator.
 
-    Ask for `transactional_db` beside it when another thread or process has to see them.
+    Ask for `transactional_db` beside it when another thread has to see them, and take
+    `shared_cast` where processes write.
     """
     return make_cast()
+
+
+@pytest.fixture
+def shared_cast(shared_database: None) -> Cast:
+    """The cast under names that no other test has."""
+    return make_cast(f"-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

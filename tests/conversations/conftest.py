@@ -13,7 +13,7 @@ from accounts.database import close_database_threads, in_database
 from accounts.models import Credential, Tenant
 from accounts.tenancy import tenant_scope
 from conversations.models import Agent, Conversation, Lease
-from live.simulator import Simulator
+from live.simulator import Pace, Simulator
 from tests.cast import Cast
 
 
@@ -32,9 +32,13 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(transactional_db: None, cast: Cast, simulator: Simulator) -> AsyncIterator[Stage]:
-    agent, key = await asyncio.to_thread(set_up, cast.acme.tenant, simulator.url, simulator.api_key)
-    yield Stage(cast, simulator, agent, key)
+async def stage(shared_cast: Cast, simulator: Simulator) -> AsyncIterator[Stage]:
+    tenant = shared_cast.acme.tenant
+    simulator.pace = Pace(
+        playback=0.2
+    )  # nobody listens: no turn needs to last as long as its sound
+    agent, key = await asyncio.to_thread(set_up, tenant, simulator.url, simulator.api_key)
+    yield Stage(shared_cast, simulator, agent, key)
     await asyncio.to_thread(close_database_threads)
 
 

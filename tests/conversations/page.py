@@ -9,7 +9,7 @@ from contextlib import suppress
 from conversations import protocol as p
 from conversations.states import Speaker, TurnState
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 class Page:

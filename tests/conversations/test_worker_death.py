@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.database import in_database
-from accounts.tenancy import platform_scope
+from accounts.tenancy import tenant_scope
 from conversations import protocol as p
-from conversations.models import Turn
+from conversations.models import Agent, Turn
 from conversations.states import ConversationState, Speaker, TurnState
 from tests.children import Children
 from tests.conversations.client import dial
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(90)
 
 
-def stored() -> dict[str, str]:
-    with platform_scope("test reads turns"):
+def stored(agent: Agent) -> dict[str, str]:
+    with tenant_scope(agent.tenant_id):
         return {turn.key: turn.text for turn in Turn.objects.all()}
 
 
@@ -61,4 +61,4 @@ async def test_another_worker_goes_on(stage: Stage, spawn: Children) -> None:
         await page.until(lambda: page.answered(3))
         assert "marmalade" in page.said(Speaker.AGENT)[-1].lower()
         await page.until(page.all_saved)
-    assert saved(page).items() <= (await in_database(stored)).items()
+    assert saved(page).items() <= (await in_database(stored, stage.agent)).items()

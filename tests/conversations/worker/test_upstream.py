@@ -317,9 +317,9 @@ async def test_what_a_lost_connection_left_unanswered_is_asked_again() -> None:
         owner, door = Owner(), door_of(simulator)
         async with running(door, owner) as (upstream, _):
             await owner.until(lambda: upstream.handle)
-            upstream.send_text("Say hello world")
             owner.unanswered = ["Say hello world"]
             door.cut()
+            upstream.send_text("Say hello world")  # into a connection that is gone
             await owner.until(lambda: "answered" in owner.told)
     assert owner.told[:4] == ["fresh", "lost", "resumed", "answered"]
     assert door.handles[0] is None

@@ -214,7 +214,7 @@ async def test_a_wrong_credential_ends_it_with_a_reason(stage: Stage, house: Hou
 
     def spoil() -> None:
         with platform_scope("test spoils a credential"):
-            credential = Credential.objects.get()
+            credential = Credential.objects.get(tenant=stage.cast.acme.tenant)
             set_secret(credential, "a-key-that-nobody-knows")
             credential.state = Credential.State.ACTIVE
             credential.save()
@@ -250,7 +250,8 @@ async def test_an_interruption_is_kept(stage: Stage, house: House) -> None:
 
     def kinds() -> list[str]:
         with platform_scope("test reads events"):
-            return list(Event.objects.values_list("kind", flat=True))
+            events = Event.objects.filter(conversation=conversation)
+            return list(events.values_list("kind", flat=True))
 
     assert "interrupted" in await in_database(kinds)
 
