@@ -151,6 +151,10 @@ class Children:
         return [(f"Output of {' '.join(c.command[1:])}", c.output) for c in self._children]
 
     def stop(self) -> None:
+        """End all: told at once, so that their farewells overlap; told again, they hurry."""
+        for child in self._children:
+            if child.returncode is None:
+                child.terminate()
         for child in reversed(self._children):
             child.close()
 

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
 from tests.cast import Cast, make_cast
 from tests.children import Children
@@ -41,6 +41,12 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
+def django_db_createdb() -> bool:
+    """Never begin with what an earlier run has left."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def keyset_file() -> Path:
     """The keyset of `settings.KEYSET_FILE`, made anew for this run."""
     from django.conf import settings
@@ -52,25 +58,19 @@ def keyset_file() -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Begin with empty tables, also in a database that an earlier run has left its rows in."""
-    from django.core.management import call_command
-
-    with django_db_blocker.unblock():
-        call_command("flush", interactive=False, verbosity=0)
-
-
 @pytest.fixture
-def shared_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The database for tests with real processes, which may be writing when a test ends.
+def shared_database(db: None) -> None:
+    """For tests with real processes, which may still be writing when a test ends.
 
-    Nothing is rolled back or flushed: a flush would lock its way into those processes'
-    transactions. Such a test makes tenants of its own (`shared_cast`) and looks at nothing else.
-    pytest-django runs it after all tests that expect empty tables.
+    Nothing that is written from another thread is rolled back or flushed: a flush would lock its
+    way into those processes' transactions. Such a test makes tenants of its own (`shared_cast`)
+    and looks at nothing else, and it runs after all tests that expect empty tables.
     """
-    with django_db_blocker.unblock():
-        yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "shared_database" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture
@@ -85,8 +85,17 @@ def cast(db: None) -> Cast:
 
 @pytest.fixture
 def shared_cast(shared_database: None) -> Cast:
-    """The cast under names that no other test has."""
-    return make_cast(f"-{uuid.uuid4().hex[:12]}")
+    """The cast under names that no other test has, for everybody to see."""
+    from django.db import connections
+
+    def committed() -> Cast:
+        try:
+            return make_cast(f"-{uuid.uuid4().hex[:12]}")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(committed).result()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from accounts.models import Tenant, User
     from tests.conversations.conftest import Stage
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("shared_database")]
 
 
 @pytest.fixture(scope="module")
