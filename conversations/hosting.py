@@ -1,5 +1,6 @@
 """Puts workers and switchboards together from the settings."""
 
+import gc
 import hashlib
 import hmac
 import re
@@ -51,3 +52,13 @@ def new_worker(bus: Bus) -> Worker | None:
         listen_at=None, link_secret=link_secret(), capacity=settings.WORKER_CAPACITY
     )
     return Worker(bus, options)
+
+
+def spare_the_collector() -> None:
+    """Take the program's own objects out of the garbage collector's way, once all is loaded.
+
+    A full collection stops every conversation while it walks through 100,000 of Django's
+    objects, none of which ever goes: 35 to 100 ms. After this it has only those of sessions.
+    """
+    gc.collect()
+    gc.freeze()

@@ -27,7 +27,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
 from conversations.consumers import ConversationConsumer, UnknownPathConsumer
-from conversations.hosting import new_switchboard, new_worker
+from conversations.hosting import new_switchboard, new_worker, spare_the_collector
 from conversations.worker import Worker
 
 switchboard = new_switchboard()
@@ -71,6 +71,7 @@ class Residents:
         self._worker = new_worker(bus)
         if self._worker is not None:
             await self._worker.start()
+        spare_the_collector()
 
     async def drain(self) -> None:
         """Hand conversations on and leave the bus, before the sockets are cut."""

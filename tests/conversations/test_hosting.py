@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 from channels.layers import InMemoryChannelLayer
@@ -10,6 +11,7 @@ from conversations.hosting import (
     link_secret,
     new_switchboard,
     new_worker,
+    spare_the_collector,
     worker_options,
 )
 from conversations.link import LinkRefused, LinkStream, listen
@@ -83,3 +85,13 @@ async def test_a_worker_inside_the_web_process_listens_in_memory(settings: Setti
 def test_where_workers_are_processes_there_is_none_inside(settings: Settings) -> None:
     settings.WORKER_IN_PROCESS = False
     assert new_worker(Bus(InMemoryChannelLayer())) is None
+
+
+def test_a_full_collection_passes_over_what_was_loaded() -> None:
+    loaded = len(gc.get_objects())
+    try:
+        spare_the_collector()
+        assert gc.get_freeze_count() > loaded / 2
+        assert len(gc.get_objects()) < loaded / 2
+    finally:
+        gc.unfreeze()

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.bus import Bus
-from conversations.hosting import BadAddress, worker_options
+from conversations.hosting import BadAddress, spare_the_collector, worker_options
 from conversations.worker import Worker
 
 
@@ -43,6 +43,7 @@ class Command(BaseCommand):
         except OSError as error:
             await bus.aclose()
             raise CannotListen(error.strerror or type(error).__name__) from None
+        spare_the_collector()
         self.stdout.write(f"worker {worker.name} serves at {worker.address}")
         self.stdout.flush()
         await stop.wait()
