@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.forms import UserChangeForm as DjangoUserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -94,6 +95,9 @@ class UserChangeForm(UserChangeBase):
     class Meta:
         model = User
         fields = "__all__"
+
+
+admin.site.unregister(Group)  # what a person may do is her role in a tenant
 
 
 @admin.register(User)

@@ -46,8 +46,8 @@ class EventInline(ReadOnly, EventBase):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, ConversationBase):
-    list_display = ["id", "tenant", "agent", "user", "state", "started_at", "end_reason"]
-    list_filter = ["state", "end_reason", "tenant"]
+    list_display = ["started_at", "tenant", "agent", "user", "first_words", "state", "end_reason"]
+    list_filter = ["tenant", "state", "end_reason"]
     list_select_related = ["tenant", "agent", "user"]
     date_hierarchy = "started_at"
     fields = (
