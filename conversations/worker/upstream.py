@@ -8,7 +8,8 @@ The rules are others' outages (docs/architecture.md, "The upstream"):
 * After an idle close a resume at once is refused; a second later it works.
 * A stale handle means a fresh session, seeded from the transcript, once.
 * A fault (1011, a lost network) is tried again with growing pauses, a bounded number of
-  times; what is permanent (a wrong key, an unknown model) ends the conversation at once.
+  times, and so is a service that leaves again at once; what is permanent (a wrong key, an
+  unknown model) ends the conversation at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Protocol
 
 import live
 from conversations.held import HELD_TEXTS, HeldAudio
+from live.errors import Diagnosis
 from live.messages import Content
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,14 @@ MAX_FAILURES = 5
 # Leave this long before the server would close by itself.
 GO_AWAY_MARGIN_S = 5.0
 JITTER_S = 0.2
+
+ALWAYS_LEAVING = Diagnosis(
+    "always_leaving",
+    "The service announces the end of every connection as soon as it has begun.",
+    "Try again later.",
+    permanent=False,
+    retry_after=60.0,
+)
 
 Opener = Callable[[str | None], Awaitable[live.Connection]]
 
@@ -156,6 +166,7 @@ class Upstream:
             except live.LiveError as error:
                 pauses = self._after(error)
             else:
+                self._count(live.ProviderError(ALWAYS_LEAVING))
                 pauses = IDLE_RESUME_PAUSES  # a rotation: we closed it ourselves
             finally:
                 self._connection = None
@@ -168,16 +179,20 @@ class Upstream:
             self.handle = None
         elif self._closing or error.permanent:
             raise error
-        if asyncio.get_running_loop().time() - self._opened_at > PROVEN_S:
-            self._failures = 0
-        self._failures += 1
-        if self._failures > MAX_FAILURES:
-            raise error
+        self._count(error)
         log.warning("upstream connection lost: %s", error.code)
         pauses = RESUME_PAUSES if self._owner.is_busy else IDLE_RESUME_PAUSES
         self._ask_again = True
         self._owner.upstream_lost()
         return pauses
+
+    def _count(self, error: live.LiveError) -> None:
+        """Count connections that ended soon. Raises `error` when there were too many in a row."""
+        if asyncio.get_running_loop().time() - self._opened_at > PROVEN_S:
+            self._failures = 0
+        self._failures += 1
+        if self._failures > MAX_FAILURES:
+            raise error
 
     async def _open(self, pauses: Sequence[float]) -> live.Connection:
         """Connect, resuming while the handle is good. Raises the last try's LiveError."""

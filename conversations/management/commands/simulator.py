@@ -12,7 +12,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from live.simulator import SCENARIOS, Simulator
+from live.simulator import SCENARIOS, Script, Simulator
+from live.simulator.faults import find_script_or_file
 
 
 class Command(BaseCommand):
@@ -25,7 +26,12 @@ class Command(BaseCommand):
         parser.add_argument("--tls-port", type=int, help="serve TLS as well, on this port")
         parser.add_argument("--tls-cert", type=Path, help="PEM file: certificate chain")
         parser.add_argument("--tls-key", type=Path, help="PEM file: private key")
-        parser.add_argument("--scenario", choices=SCENARIOS, default=SCENARIOS[0])
+        parser.add_argument(
+            "--scenario",
+            default="conversation",
+            metavar="NAME|FILE",
+            help=f"a JSON file of faults, or one of {', '.join(SCENARIOS)}",
+        )
         parser.add_argument("--seed", type=int, default=0, help="chooses among equal wordings")
         parser.add_argument("--api-key", action="append", help="a key to accept; may be repeated")
 
@@ -36,7 +42,7 @@ class Command(BaseCommand):
             tls_port=options["tls_port"],
             ssl_context=_tls_context(options),
             seed=options["seed"],
-            scenario=options["scenario"],
+            scenario=_script(options["scenario"]),
             api_keys=options["api_key"],
         )
         try:
@@ -58,6 +64,13 @@ class Command(BaseCommand):
             self.stdout.write(f"simulator serves at {' and '.join(urls)}{key}")
             self.stdout.flush()
             await stopped.wait()
+
+
+def _script(name: str) -> Script:
+    try:
+        return find_script_or_file(name)
+    except ValueError as error:
+        raise CommandError(f"--scenario {name}: {error}") from error
 
 
 def _tls_context(options: dict[str, Any]) -> ssl.SSLContext | None:

@@ -342,6 +342,17 @@ async def test_a_server_that_goes_away_is_tried_a_bounded_number_of_times() -> N
     assert not owner.failure.permanent
 
 
+async def test_a_server_that_always_leaves_at_once_is_given_up() -> None:
+    owner = Owner()
+    async with Simulator(pace=pace(go_away=0.02), resume_wait=0.0) as simulator:
+        door = door_of(simulator)
+        async with running(door, owner) as (_, task):
+            await task
+    assert isinstance(owner.failure, live.ProviderError)
+    assert owner.failure.code == "always_leaving"
+    assert owner.told.count("rotating") == MAX_FAILURES + 1
+
+
 async def test_nobody_there_is_tried_a_bounded_number_of_times(free_port: int) -> None:
     owner, door = Owner(), Door(f"http://127.0.0.1:{free_port}", "some-key")
     async with running(door, owner) as (_, task):
