@@ -4,6 +4,7 @@ import gc
 import hashlib
 import hmac
 import re
+import ssl
 
 from django.conf import settings
 
@@ -37,11 +38,28 @@ def worker_options() -> WorkerOptions:
         listen_at=(host, int(port)),
         link_secret=link_secret(),
         capacity=settings.WORKER_CAPACITY,
+        tls=worker_tls(),
     )
 
 
+def worker_tls() -> ssl.SSLContext | None:
+    """What workers show to web processes. Raises OSError when its files cannot be used."""
+    if not settings.LINK_TLS_CERT:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(settings.LINK_TLS_CERT, settings.LINK_TLS_KEY or None)
+    return context
+
+
+def web_tls() -> ssl.SSLContext | None:
+    """Whom web processes believe to be a worker. Raises OSError when the file cannot be used."""
+    if not settings.LINK_TLS_CA:
+        return None
+    return ssl.create_default_context(cafile=settings.LINK_TLS_CA)
+
+
 def new_switchboard() -> Switchboard:
-    return Switchboard(link_secret())
+    return Switchboard(link_secret(), tls=web_tls())
 
 
 def new_worker(bus: Bus) -> Worker | None:

@@ -8,7 +8,8 @@ insecure ones are what was asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+
+from conversations.hosting import web_tls, worker_tls
 
 SECRET_KEY_CHARS = 50  # what `startproject` makes, and what Django's own deploy check asks for
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -80,4 +83,35 @@ def check_keyset(**_: Any) -> list[CheckMessage]:
         ]
     if not (path.is_file() and os.access(path, os.R_OK)):
         return [Error(f"KEYSET_FILE ({path.name}) cannot be read.", id="config.E005")]
+    return []
+
+
+@register(Tags.security)
+def check_link_tls(**_: Any) -> list[CheckMessage]:
+    """Half of it, or a file that cannot be used, would show when the first conversation starts."""
+    found: list[CheckMessage] = []
+    if bool(settings.LINK_TLS_CERT) != bool(settings.LINK_TLS_CA):
+        found.append(
+            Error(
+                "LINK_TLS_CERT and LINK_TLS_CA go together.",
+                hint="Set both in web processes and workers alike, or neither.",
+                id="config.E006",
+            )
+        )
+    found += unusable("LINK_TLS_CERT or LINK_TLS_KEY", worker_tls)
+    found += unusable("LINK_TLS_CA", web_tls)
+    return found
+
+
+def unusable(names: str, load: Callable[[], ssl.SSLContext | None]) -> list[CheckMessage]:
+    try:
+        load()
+    except OSError as error:
+        return [
+            Error(
+                f"{names} names a file that cannot be used: {type(error).__name__}.",
+                hint="Give PEM files that this process may read, the key without a password.",
+                id="config.E007",
+            )
+        ]
     return []

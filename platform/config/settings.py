@@ -137,6 +137,10 @@ WORKER_LISTEN = env.str("WORKER_LISTEN", default="127.0.0.1:0")
 # Without Redis nothing outside the web process can be reached, so the worker runs inside it.
 WORKER_IN_PROCESS = not REDIS_URL
 WORKER_CAPACITY = env.int("WORKER_CAPACITY", default=500)
+# TLS between web processes and workers: the worker's certificate and key, and whom web trusts.
+LINK_TLS_CERT = env.str("LINK_TLS_CERT", default="")
+LINK_TLS_KEY = env.str("LINK_TLS_KEY", default="")
+LINK_TLS_CA = env.str("LINK_TLS_CA", default="")
 
 GEMINI_BASE_URL = env.str("GEMINI_BASE_URL", default="https://generativelanguage.googleapis.com")
 

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from django.core.checks import CheckMessage
 
-from config.checks import check_cookies, check_insecure_settings, check_keyset
+from config.checks import (
+    check_cookies,
+    check_insecure_settings,
+    check_keyset,
+    check_link_tls,
+)
 
 
 def ids(messages: list[CheckMessage]) -> list[str | None]:
@@ -78,3 +83,12 @@ def test_a_keyset_that_cannot_be_read_is_an_error(settings: Any, tmp_path: Path)
 def test_a_readable_keyset_passes(settings: Any, keyset_file: Path) -> None:
     settings.KEYSET_FILE = str(keyset_file)
     assert check_keyset() == []
+
+
+def test_link_tls_is_whole_and_its_files_can_be_used(settings: Any, tmp_path: Path) -> None:
+    assert ids(check_link_tls()) == []
+    settings.LINK_TLS_CERT = str(tmp_path / "absent.pem")
+    assert ids(check_link_tls()) == ["config.E006", "config.E007"]
+    settings.LINK_TLS_CA = str(tmp_path / "nonsense.pem")
+    (tmp_path / "nonsense.pem").write_text("no certificate")
+    assert ids(check_link_tls()) == ["config.E007", "config.E007"]

@@ -1,7 +1,9 @@
 import asyncio
 import gc
+from pathlib import Path
 
 import pytest
+import trustme
 from channels.layers import InMemoryChannelLayer
 from pytest_django.fixtures import Settings
 
@@ -67,6 +69,35 @@ async def test_processes_with_the_same_secret_key_reach_each_other(settings: Set
         await foreigner.links.open(listener.address, b"hello")
     for switchboard in (friend, foreigner):
         await switchboard.aclose()
+    await listener.aclose()
+
+
+async def test_the_link_runs_inside_tls_where_the_settings_say_so(
+    settings: Settings, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    paths = [tmp_path / name for name in ("worker.pem", "key.pem", "ca.pem")]
+    issued.cert_chain_pems[0].write_to_path(paths[0])
+    issued.private_key_pem.write_to_path(paths[1])
+    authority.cert_pem.write_to_path(paths[2])
+    settings.LINK_TLS_CERT, settings.LINK_TLS_KEY, settings.LINK_TLS_CA = map(str, paths)
+    inside = new_switchboard()
+
+    accepted: asyncio.Future[LinkStream] = asyncio.get_running_loop().create_future()
+    options = worker_options()
+    listener = await listen(
+        accepted.set_result,
+        host="127.0.0.1",
+        port=0,
+        secret=options.link_secret,
+        ssl=options.tls,
+    )
+    await inside.start()
+    assert inside.links is not None
+    await inside.links.open(listener.address, b"hello")
+    assert (await accepted).info == b"hello"
+    await inside.aclose()
     await listener.aclose()
 
 
