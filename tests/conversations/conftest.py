@@ -1,7 +1,7 @@
 """A stage for conversations: an agent whose tenant talks to a real simulator."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -11,10 +11,11 @@ from accounts.api_keys import create_api_key
 from accounts.credentials import set_secret
 from accounts.database import close_database_threads, in_database
 from accounts.models import Credential, Tenant
-from accounts.tenancy import tenant_scope
+from accounts.tenancy import platform_scope, tenant_scope
 from conversations.models import Agent, Conversation, Lease
 from live.simulator import Pace, Simulator
 from tests.cast import Cast
+from tests.conversations.talks import make_agent
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,18 @@ class Stage:
     async def new_conversation(self) -> Conversation:
         """Make one that nobody hosts yet."""
         return await in_database(make_conversation, self.agent)
+
+
+@pytest.fixture
+def all_tenants() -> Iterator[None]:
+    """A scope as tasks and workers have it: every tenant's rows."""
+    with platform_scope("test"):
+        yield
+
+
+@pytest.fixture
+def agent(cast: Cast) -> Agent:
+    return make_agent(cast.acme.tenant)
 
 
 @pytest.fixture

@@ -18,18 +18,13 @@ from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.admission import Admitted, Refused, admit
 from conversations.models import Agent, Conversation, Lease
-from tests.conversations.talks import make_agent, make_conversation
+from tests.conversations.talks import make_conversation
 
 if TYPE_CHECKING:
     from accounts.models import User
     from tests.cast import Cast
 
 NO_COOKIE: dict[str, Any] = {"headers": []}
-
-
-@pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
 
 
 def browser(user: User, **session: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -19,21 +19,12 @@ from accounts.tenancy import platform_scope, tenant_scope
 from conversations.models import LEASE_TERM, Agent, Claim, Conversation, Lease, Turn
 from conversations.states import ConversationState, EndReason
 from tests.cast import Cast
-from tests.conversations.talks import ago, make_agent, make_conversation, make_open
+from tests.conversations.talks import ago, make_conversation, make_open
+
+pytestmark = pytest.mark.usefixtures("all_tenants")
 
 ROUNDS = 20
 PATIENCE_S = 10.0
-
-
-@pytest.fixture(autouse=True)
-def everything() -> Iterator[None]:
-    with platform_scope("test"):
-        yield
-
-
-@pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
 
 
 @pytest.fixture

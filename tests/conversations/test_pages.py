@@ -29,11 +29,6 @@ REVIEWERS = {"owner", "admin", "reviewer"}
 
 
 @pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
-
-
-@pytest.fixture
 def talk(cast: Cast, agent: Agent) -> Conversation:
     """A conversation of Acme's member that has ended."""
     return make_conversation(agent, cast.acme.member, first_words="Do you have size 42?")

@@ -28,11 +28,6 @@ LIST = "/api/v1/conversations/"
 
 
 @pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
-
-
-@pytest.fixture
 def acme(cast: Cast) -> Client:
     return with_key(cast.acme.api_key)
 

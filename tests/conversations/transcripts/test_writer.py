@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 
-from accounts.tenancy import platform_scope
 from conversations.models import Agent, Conversation, Event, Lease, Turn
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.records import Batch, EventRecord, TurnRecord
@@ -17,18 +15,9 @@ from conversations.transcripts.writer import Outcome, write
 from tests.cast import Cast
 from tests.conversations.talks import ago, make_agent, make_open
 
+pytestmark = pytest.mark.usefixtures("all_tenants")
+
 EPOCH = 1  # of the leases that `make_open` makes
-
-
-@pytest.fixture(autouse=True)
-def everything() -> Iterator[None]:
-    with platform_scope("test"):
-        yield
-
-
-@pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
 
 
 @pytest.fixture

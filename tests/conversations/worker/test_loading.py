@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,25 +14,15 @@ from accounts.credentials import (
     set_secret,
 )
 from accounts.models import Credential
-from accounts.tenancy import platform_scope
 from conversations.models import Agent, Conversation, Lease
 from conversations.states import ConversationState, Speaker, TurnState
 from conversations.worker.loading import claim, session_config
 from tests.cast import Cast
-from tests.conversations.talks import add_turn, ago, make_agent, make_open
+from tests.conversations.talks import add_turn, ago, make_open
+
+pytestmark = pytest.mark.usefixtures("all_tenants")
 
 KEY = "a-key-of-google-s-own"
-
-
-@pytest.fixture(autouse=True)
-def everything() -> Iterator[None]:
-    with platform_scope("test"):
-        yield
-
-
-@pytest.fixture
-def agent(cast: Cast) -> Agent:
-    return make_agent(cast.acme.tenant)
 
 
 @pytest.fixture
@@ -42,7 +31,7 @@ def conversation(agent: Agent, cast: Cast) -> Conversation:
 
 
 @pytest.fixture
-def credential(cast: Cast) -> Credential:
+def credential(all_tenants: None, cast: Cast) -> Credential:
     made = Credential(
         tenant=cast.acme.tenant,
         name="simulator",
