@@ -1,8 +1,11 @@
 """Ways to prove who we are: an API key, a service account, a token from elsewhere.
 
-Credentials go into headers, never into an address. Making a token from a service account costs
-one signature and one HTTP request; both happen in a thread, some minutes before the old token
-expires, and once for all sessions that share the credential.
+Credentials go into headers, not into an address; only an ephemeral token may, where it must.
+Making an access token costs one HTTP request, and a signature for a service account; both happen
+in a thread, some minutes before the old token expires, and once for all sessions that share the
+credential.
+
+Users who signed in are in `live.authorized_user`, application default credentials in `live.adc`.
 
 Source: developers.google.com/identity/protocols/oauth2/service-account, RFC 7523.
 """
@@ -12,6 +15,8 @@ from __future__ import annotations
 import abc
 import asyncio
 import datetime as dt
+import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,16 +25,21 @@ import google.auth.exceptions
 from google.auth.crypt import RSASigner
 from google.oauth2 import service_account
 
+from live.endpoint import Endpoint
 from live.errors import CredentialError, Diagnosis
 from live.keyfile import fields_of, load_key, validate_service_account_info
-from live.token_endpoint import ANSWER_MALFORMED, UNREACHABLE, TokenEndpoint, grant_error
+from live.refusals import ANSWER_MALFORMED, UNREACHABLE, grant_error
+from live.token_endpoint import LONGEST_LIFETIME, TokenEndpoint
 
 __all__ = [
     "DEVELOPER_SCOPES",
+    "EPHEMERAL_PREFIX",
     "VERTEX_SCOPES",
     "ApiKeyAuth",
     "Auth",
     "BearerTokenAuth",
+    "EphemeralTokenAuth",
+    "RefreshingAuth",
     "ServiceAccountAuth",
     "validate_service_account_info",
 ]
@@ -40,9 +50,13 @@ DEVELOPER_SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform",
     "https://www.googleapis.com/auth/generative-language.retriever",
 )
+EPHEMERAL_PREFIX = "auth_tokens/"
 
 _REFRESH_AHEAD = 300.0  # seconds before its expiry at which a token is replaced
-_NEVER_LONGER_THAN = 3600.0  # seconds; Google's tokens live for an hour
+_TRY_AGAIN = 30.0  # seconds until a failed replacement is tried again, while the old token holds
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
+
+log = logging.getLogger(__name__)
 
 
 class Auth(abc.ABC):
@@ -51,6 +65,20 @@ class Auth(abc.ABC):
     @abc.abstractmethod
     async def headers(self) -> dict[str, str]:
         """Headers for a handshake that starts now. Raises `CredentialError`."""
+
+    def query(self) -> dict[str, str]:
+        """What has to stand in the address instead: secret, so add it when dialling, not before.
+
+        Empty for every kind but an ephemeral token that was asked to.
+        """
+        return {}
+
+    def endpoint_for(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint as this credential needs it: an ephemeral token has a method of its own.
+
+        Raises `CallerError` when they do not go together.
+        """
+        return endpoint
 
 
 class ApiKeyAuth(Auth):
@@ -63,15 +91,53 @@ class ApiKeyAuth(Auth):
         return {"x-goog-api-key": self._key}
 
 
+class EphemeralTokenAuth(Auth):
+    """A token of the Developer API for one or a few sessions: `auth_tokens/…`.
+
+    It goes into a header, or with `in_query` into the address, as a browser has to do it: for
+    something in between that lets no such header through. Only the constrained method takes it;
+    `endpoint_for` gives that.
+
+    Raises `CredentialError` when it is no such token.
+
+    Source: ai.google.dev/gemini-api/docs/ephemeral-tokens.
+    """
+
+    def __init__(self, token: str, *, in_query: bool = False) -> None:
+        if not token.startswith(EPHEMERAL_PREFIX):
+            raise CredentialError(
+                Diagnosis(
+                    "token_no_ephemeral",
+                    f"An ephemeral token begins with {EPHEMERAL_PREFIX}, and this one does not.",
+                    "Pass the whole name that the minting of the token returned.",
+                )
+            )
+        self._token = _header_value(token)
+        self._in_query = in_query
+
+    async def headers(self) -> dict[str, str]:
+        return {} if self._in_query else {"Authorization": f"Token {self._token}"}
+
+    def query(self) -> dict[str, str]:
+        return {"access_token": self._token} if self._in_query else {}
+
+    def endpoint_for(self, endpoint: Endpoint) -> Endpoint:
+        return endpoint if endpoint.is_constrained else endpoint.constrained()
+
+
 class BearerTokenAuth(Auth):
     """An OAuth access token that somebody else made and replaces.
 
-    Some previews want an API key beside it. Raises `CredentialError` when one of them cannot be a
+    Some previews want an API key beside it. `quota_project` is the project that is billed, where
+    it is another one than the token's own. Raises `CredentialError` when one of them cannot be a
     header's value.
     """
 
-    def __init__(self, token: str, key: str | None = None) -> None:
+    def __init__(
+        self, token: str, key: str | None = None, *, quota_project: str | None = None
+    ) -> None:
         self._headers = {"Authorization": f"Bearer {_header_value(token)}"}
+        self._headers |= _quota_header(quota_project)
         if key is not None:
             self._headers["x-goog-api-key"] = _header_value(key)
 
@@ -79,7 +145,65 @@ class BearerTokenAuth(Auth):
         return dict(self._headers)
 
 
-class ServiceAccountAuth(Auth):
+class RefreshingAuth(Auth):
+    """Makes access tokens itself; what all kinds that do so share.
+
+    `clock` is the time of day. Raises `CredentialError` for a quota project that is no name.
+    """
+
+    def __init__(
+        self, *, quota_project: str | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._quota = _quota_header(quota_project)
+        self._clock = clock
+        self._token = ""
+        self._expires = 0.0
+        self._renew = 0.0
+        self._refresh: asyncio.Task[None] | None = None
+
+    @abc.abstractmethod
+    def _fetch(self) -> tuple[object, float]:
+        """A new token and its lifetime in seconds. Blocks. Raises `CredentialError`."""
+
+    async def _fetched(self) -> None:
+        """Called after `_fetch`, on the loop, before the new token counts."""
+
+    async def headers(self) -> dict[str, str]:
+        """Headers with a token that holds.
+
+        A new token is made some minutes ahead of time; while another session waits for it, or
+        when it cannot be had, the old one is used as long as it holds.
+
+        Raises `CredentialError` when there is no valid token to be had.
+        """
+        if self._clock() >= min(self._renew, self._expires):
+            refresh = self._refresh_once()
+            await asyncio.wait({refresh})  # cancelling one who waits ends nobody else's refresh
+            if self._clock() >= self._expires:
+                refresh.result()
+        return {"Authorization": f"Bearer {self._token}"} | self._quota
+
+    def _refresh_once(self) -> asyncio.Task[None]:
+        """A new refresh, or the one that is under way."""
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._refresh_off_loop())
+            # Seen here even if all who wait for it are cancelled.
+            self._refresh.add_done_callback(_log_failure)
+        return self._refresh
+
+    async def _refresh_off_loop(self) -> None:
+        asked = self._clock()
+        self._renew = asked + _TRY_AGAIN
+        token, lifetime = await asyncio.to_thread(self._fetch)
+        if not isinstance(token, str) or not _fits_header(token):
+            raise CredentialError(ANSWER_MALFORMED)
+        await self._fetched()
+        self._token = token
+        self._expires = asked + lifetime
+        self._renew = self._expires - min(_REFRESH_AHEAD, lifetime / 2)
+
+
+class ServiceAccountAuth(RefreshingAuth):
     """A service account: makes access tokens by the JWT bearer grant (RFC 7523).
 
     Use `from_info` to make one.
@@ -89,14 +213,11 @@ class ServiceAccountAuth(Auth):
         self,
         credentials: service_account.Credentials,
         *,
+        quota_project: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(quota_project=quota_project, clock=clock)
         self._credentials = credentials
-        self._clock = clock
-        self._token = ""
-        self._expires = 0.0
-        self._renew = 0.0
-        self._refresh: asyncio.Task[None] | None = None
 
     @classmethod
     def from_info(
@@ -104,11 +225,14 @@ class ServiceAccountAuth(Auth):
         info: Mapping[str, Any],
         scopes: Sequence[str],
         *,
+        quota_project: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> ServiceAccountAuth:
         """From the content of a key file that `validate_service_account_info` has seen.
 
-        Cheap (about 10 µs): the key's numbers are not checked again. `clock` is the time of day.
+        Cheap (about 10 µs): the key's numbers are not checked again. `quota_project` is the
+        project that is billed, where it is another one than the account's. `clock` is the time
+        of day.
 
         Raises `CredentialError` when something is missing or malformed.
         """
@@ -123,47 +247,14 @@ class ServiceAccountAuth(Auth):
             scopes=list(scopes),
             project_id=fields["project_id"],
         )
-        return cls(credentials, clock=clock)
+        quota_project = quota_project or info.get("quota_project_id")
+        return cls(credentials, quota_project=quota_project, clock=clock)
 
-    async def headers(self) -> dict[str, str]:
-        """Headers with a token that holds for some minutes at least.
-
-        A new token is made ahead of time; while that fails and the old one still holds, the old
-        one is used.
-
-        Raises `CredentialError` when there is no valid token to be had.
-        """
-        if self._clock() >= self._renew:
-            try:
-                await self._refresh_once()
-            except CredentialError:
-                if self._clock() >= self._expires:
-                    raise
-        return {"Authorization": f"Bearer {self._token}"}
-
-    async def _refresh_once(self) -> None:
-        """Refresh, or wait for the refresh that is under way. Cancelling it ends nobody else's."""
-        if self._refresh is None or self._refresh.done():
-            self._refresh = asyncio.create_task(self._refresh_off_loop())
-            # Seen here even if all who wait for it are cancelled.
-            self._refresh.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.shield(self._refresh)
-
-    async def _refresh_off_loop(self) -> None:
-        self._token, asked, lifetime = await asyncio.to_thread(self._fetch)
-        self._expires = asked + lifetime
-        self._renew = self._expires - min(_REFRESH_AHEAD, lifetime / 2)
-
-    def _fetch(self) -> tuple[str, float, float]:
-        """A new token, when it was asked for, and its lifetime in seconds. Blocks.
-
-        `refresh` and not `before_request`, which also calls another host of Google's.
-        """
-        started = self._clock()
+    def _fetch(self) -> tuple[object, float]:
+        # `refresh` and not `before_request`, which also calls another host of Google's.
         try:
             self._credentials.refresh(TokenEndpoint())  # type: ignore[no-untyped-call]
-            token: object = self._credentials.token
-            lifetime = _lifetime(self._credentials.expiry)
+            return self._credentials.token, _lifetime(self._credentials.expiry)
         except google.auth.exceptions.TransportError:
             raise CredentialError(UNREACHABLE) from None
         except google.auth.exceptions.RefreshError as error:
@@ -171,17 +262,20 @@ class ServiceAccountAuth(Auth):
             raise grant_error(error) from None
         except (google.auth.exceptions.GoogleAuthError, ValueError, TypeError, OverflowError):
             raise CredentialError(ANSWER_MALFORMED) from None
-        if not isinstance(token, str) or not _fits_header(token):
-            raise CredentialError(ANSWER_MALFORMED)
-        return token, started, lifetime
 
 
 def _lifetime(expiry: dt.datetime | None) -> float:
     """Seconds from now; the expiry is in UTC without saying so."""
     if expiry is None:
-        return _NEVER_LONGER_THAN
+        return LONGEST_LIFETIME
     left = expiry.replace(tzinfo=dt.UTC) - dt.datetime.now(dt.UTC)
-    return min(left.total_seconds(), _NEVER_LONGER_THAN)
+    return min(left.total_seconds(), LONGEST_LIFETIME)
+
+
+def _log_failure(refresh: asyncio.Task[None]) -> None:
+    if not refresh.cancelled() and (error := refresh.exception()):
+        code = error.code if isinstance(error, CredentialError) else type(error).__name__
+        log.warning("could not replace an access token: %s", code)
 
 
 def _fits_header(secret: str) -> bool:
@@ -199,3 +293,17 @@ def _header_value(secret: str) -> str:
             )
         )
     return secret
+
+
+def _quota_header(project: object) -> dict[str, str]:
+    if not project:
+        return {}
+    if not isinstance(project, str) or not _PROJECT.fullmatch(project):
+        raise CredentialError(
+            Diagnosis(
+                "quota_project_malformed",
+                "The quota project is no project's id.",
+                "Correct it, or leave it out.",
+            )
+        )
+    return {"x-goog-user-project": project}

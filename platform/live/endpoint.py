@@ -7,8 +7,8 @@ docs.cloud.google.com. Vertex AI has a slash before the method, the Developer AP
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, urlsplit
 
 from live.errors import CallerError, Diagnosis
 
@@ -25,18 +25,22 @@ _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/-]*", re.ASCII)
 class Endpoint:
     """One Live API. Use `developer` or `vertex` to make one.
 
-    `project` and `location` are empty on the Developer API.
+    `project` and `location` are empty on the Developer API. `is_constrained` stands for the
+    method that takes ephemeral tokens, and nothing else.
     """
 
     base_url: str
     api_version: str
     project: str = ""
     location: str = ""
+    is_constrained: bool = False
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        parts = _parts(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise _unusable("The base URL is no http or https address.")
+        if parts.query or parts.fragment:
+            raise _unusable("The base URL goes on after the path.")
         if parts.username is not None:
             raise _unusable("The base URL holds a user name; a credential belongs elsewhere.")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -58,6 +62,21 @@ class Endpoint:
             raise _unusable("The project or the location of Vertex AI is no name.")
         return cls(base_url or _vertex_base_url(location), version, project, location)
 
+    def constrained(self, version: str = "v1alpha") -> Endpoint:
+        """The same place for ephemeral tokens; v1alpha is where the official SDKs use them.
+
+        Raises `CallerError` on Vertex AI, which has no such tokens.
+        """
+        if self.is_vertex:
+            raise CallerError(
+                Diagnosis(
+                    "ephemeral_on_vertex",
+                    "Vertex AI takes no ephemeral tokens.",
+                    "Use the token with the Developer API, or another credential.",
+                )
+            )
+        return replace(self, api_version=version, is_constrained=True)
+
     @property
     def is_vertex(self) -> bool:
         return bool(self.project)
@@ -71,7 +90,8 @@ class Endpoint:
         """The WebSocket address: no credential is ever part of it."""
         base = self.base_url.rstrip("/").removeprefix("http")
         method = _VERTEX_METHOD if self.is_vertex else _DEVELOPER_METHOD
-        return f"ws{base}/ws/{method.format(self.api_version)}"
+        constrained = "Constrained" if self.is_constrained else ""
+        return f"ws{base}/ws/{method.format(self.api_version)}{constrained}"
 
     def model_name(self, model: str) -> str:
         """The full name of a model given by its id or by a full name.
@@ -86,6 +106,16 @@ class Endpoint:
             return model
         place = f"projects/{self.project}/locations/{self.location}"
         return f"{place}/publishers/google/models/{model.removeprefix('models/')}"
+
+
+def _parts(base_url: str) -> SplitResult:
+    """Its parts; the port is looked at too, which `urlsplit` leaves for later."""
+    try:
+        parts = urlsplit(base_url)
+        _ = parts.port
+    except ValueError:
+        raise _unusable("The base URL cannot be read.") from None
+    return parts
 
 
 def _vertex_base_url(location: str) -> str:

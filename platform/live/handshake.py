@@ -6,7 +6,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Iterator, Mapping
 from ssl import SSLCertVerificationError, SSLContext
+from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websockets_connect
@@ -18,6 +20,7 @@ from live.errors import Diagnosis, NetworkError, error_from_handshake
 # Audio messages are about 15 kB; a picture or a long tool call may be much bigger.
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 CLOSE_TIMEOUT = 5.0  # seconds
+_NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
 
 def _network(code: str, summary: str, fix: str, *, permanent: bool = False) -> Diagnosis:
@@ -79,11 +82,15 @@ async def open_socket(
     endpoint: Endpoint,
     headers: Mapping[str, str],
     *,
+    query: Mapping[str, str] = _NO_QUERY,
     ssl: SSLContext | None,
     connector: Connector,
     open_timeout: float,
 ) -> ClientConnection:
     """A socket to the endpoint. `open_timeout` is in seconds.
+
+    `query` is what a credential has in the address (`Auth.query`). No error and no log shows it,
+    but what stands between this server and the service may keep it.
 
     Raises a `LiveError` of the branch that tells who can act.
     """
@@ -92,7 +99,7 @@ async def open_socket(
         options["proxy"] = None  # only loopback is unencrypted
     with _errors():
         return await connector(
-            endpoint.url,
+            _address(endpoint, query),
             additional_headers=headers,
             user_agent_header="parley",
             compression=None,  # deflate costs 5 to 11 times the CPU on audio
@@ -103,6 +110,11 @@ async def open_socket(
             logger=_log,
             **options,
         )
+
+
+def _address(endpoint: Endpoint, query: Mapping[str, str]) -> str:
+    # The slash of an ephemeral token stays as it is, as the official SDK sends it.
+    return f"{endpoint.url}?{urlencode(query, safe='/')}" if query else endpoint.url
 
 
 @contextlib.contextmanager

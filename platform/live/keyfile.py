@@ -6,17 +6,16 @@ is done where a key is stored (`validate_service_account_info`), and skipped aft
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from live.errors import CredentialError, Diagnosis
+from live.token_endpoint import may_be_asked
 
 _KEY_FILE_BYTES = 64 * 1024
 _REQUIRED = ("project_id", "private_key_id", "private_key", "client_email", "token_uri")
@@ -35,7 +34,8 @@ def validate_service_account_info(
     Raises `CredentialError` that names what is wrong.
     """
     fields = fields_of(_parse_key_file(raw))
-    _check_token_uri(fields["token_uri"], token_uris)
+    if not may_be_asked(fields["token_uri"], token_uris):
+        raise _bad_file("The field token_uri names an address that is not allowed.")
     load_key(fields["private_key"], check=True)
     return fields
 
@@ -61,23 +61,6 @@ def fields_of(info: Mapping[str, Any]) -> dict[str, str]:
             raise _bad_file(f"The field {name} is missing.")
     known = (*_REQUIRED, *_OPTIONAL)
     return {name: info[name] for name in known if isinstance(info.get(name), str)}
-
-
-def _check_token_uri(uri: str, allowed: Collection[str] | None) -> None:
-    parts = urlsplit(uri)
-    if allowed is not None:
-        fits = uri in allowed
-    else:
-        fits = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
-    if not fits or not parts.hostname:
-        raise _bad_file("The field token_uri names an address that is not allowed.")
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def load_key(pem: str, *, check: bool) -> RSAPrivateKey:

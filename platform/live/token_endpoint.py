@@ -1,19 +1,25 @@
-"""The OAuth token endpoint: one HTTP request, and what its refusals mean.
+"""The OAuth token endpoint: one HTTP request, and a user's grants.
 
-Source: RFC 6749 section 5.2; developers.google.com/identity/protocols/oauth2/service-account.
+Source: RFC 6749 sections 5 and 6; developers.google.com/identity/protocols/oauth2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import google.auth.exceptions
 import google.auth.transport
 import requests
 
-from live.errors import CredentialError, Diagnosis
+from live.errors import CredentialError
+from live.refusals import ANSWER_MALFORMED, UNAVAILABLE, UNREACHABLE, USER_REFUSALS
 
+GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+LONGEST_LIFETIME = 3600.0  # seconds; Google's access tokens live for an hour
 _ANSWER_BYTES = 64 * 1024
 _HTTP_TIMEOUT = 10.0  # seconds to connect, and for each read
 
@@ -75,81 +81,83 @@ class _Answer(google.auth.transport.Response):
         return self._data
 
 
-# -- What can be wrong with the grant --------------------------------------------------------
+# -- A user's grants ---------------------------------------------------------------------------
 
-UNREACHABLE = Diagnosis(
-    "token_endpoint_unreachable",
-    "The token endpoint cannot be reached.",
-    "Check name resolution, certificates and the network between this server and the endpoint.",
-    permanent=False,
-    retry_after=5.0,
-)
-_UNAVAILABLE = Diagnosis(
-    "token_endpoint_unavailable",
-    "The token endpoint failed.",
-    "Try again later.",
-    permanent=False,
-    retry_after=5.0,
-)
-ANSWER_MALFORMED = Diagnosis(
-    "token_answer_malformed",
-    "The token endpoint's answer holds no usable token.",
-    "Check the token_uri of the key file.",
-)
-_GRANT_REFUSED = Diagnosis(
-    "grant_refused",
-    "The token endpoint refused the service account.",
-    "Check that the account and its key exist and are enabled.",
-)
-# The words are looked for in the OAuth error and its description; the first row that fits.
-_REFUSALS = (
-    (
-        ("reasonable timeframe", "check your iat", "not yet valid"),
-        Diagnosis(
-            "clock_skew",
-            "The token endpoint says that this server's clock is wrong.",
-            "Set the clock by NTP.",
-            permanent=False,
-            retry_after=60.0,
-        ),
-    ),
-    (
-        ("signature",),
-        Diagnosis(
-            "key_revoked",
-            "The token endpoint does not know the key: it was deleted or disabled.",
-            "Create a new key for the service account and store it in the credential.",
-        ),
-    ),
-    (
-        ("account not found", "account_deleted", "disabled_client"),
-        Diagnosis(
-            "account_unknown",
-            "The service account does not exist or is disabled.",
-            "Enable it, or use another one.",
-        ),
-    ),
-    (
-        ("invalid_scope", "unauthorized_client"),
-        Diagnosis(
-            "scope_refused",
-            "The service account may not have the scopes.",
-            "Use an endpoint that the account is meant for.",
-        ),
-    ),
-)
+_PASSING_STATUSES = frozenset({408, 429})
+_PASSING_ERRORS = frozenset({"server_error", "temporarily_unavailable", "internal_failure"})
 
 
-def grant_error(error: google.auth.exceptions.RefreshError) -> CredentialError:
-    """What the endpoint's refusal means; its answer is the error's second argument."""
-    if error.retryable:
-        return CredentialError(_UNAVAILABLE)
-    answer = error.args[1] if len(error.args) > 1 else None
-    name = answer.get("error") if isinstance(answer, dict) else None
-    if not isinstance(answer, dict) or not isinstance(name, str):
-        return CredentialError(ANSWER_MALFORMED)
-    said = f"{name} {answer.get('error_description', '')}".casefold()
-    for words, diagnosis in _REFUSALS:
-        if any(word in said for word in words):
-            return CredentialError(diagnosis, reason=name)
-    return CredentialError(_GRANT_REFUSED, reason=name)
+def request_token(uri: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """Ask once for a user's token (RFC 6749 sections 4.1.3 and 6), and return the answer. Blocks.
+
+    Raises `CredentialError`, which shows nothing of the form and of the answer but its error.
+    """
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        answer = TokenEndpoint()(uri, "POST", urlencode(form).encode(), headers)
+    except google.auth.exceptions.TransportError:
+        raise CredentialError(UNREACHABLE) from None
+    content = _json_object(answer.data)
+    if answer.status == 200 and content is not None:
+        return content
+    if _passes(answer.status, content):
+        raise CredentialError(UNAVAILABLE)
+    raise USER_REFUSALS.error(content)
+
+
+def _json_object(data: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _passes(status: int, content: Mapping[str, Any] | None) -> bool:
+    error = (content or {}).get("error")
+    return (
+        status >= 500
+        or status in _PASSING_STATUSES
+        or (isinstance(error, str) and error in _PASSING_ERRORS)
+    )
+
+
+def lifetime_of(answer: Mapping[str, Any]) -> float:
+    """The lifetime of an answer's access token in seconds (RFC 6749 section 5.1).
+
+    Raises `CredentialError` when it is no number of seconds.
+    """
+    stated = answer.get("expires_in", LONGEST_LIFETIME)
+    try:
+        lifetime = float(stated)  # some endpoints send it as a string
+    except (TypeError, ValueError, OverflowError):
+        raise CredentialError(ANSWER_MALFORMED) from None
+    if not 0 < lifetime < float("inf"):
+        raise CredentialError(ANSWER_MALFORMED)
+    return min(lifetime, LONGEST_LIFETIME)
+
+
+# -- Its address -------------------------------------------------------------------------------
+
+
+def may_be_asked(uri: str, allowed: Collection[str] | None = None) -> bool:
+    """Whether a secret may go to this address, which may come from a stranger's file.
+
+    With `allowed`, only one of those will do; without it any https address, and http on loopback.
+    """
+    if allowed is not None:
+        return uri in allowed
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname
+    except ValueError:
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    return bool(host) and secure and parts.username is None
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -23,8 +23,10 @@ FIXED_NAMES = set(
     "STORAGE_URL METRICS_TOKEN DEMO".split()
 )
 FOR_COMPOSE = {"POSTGRES_PASSWORD"}  # read by docker/compose.yaml alone
-# Read by the code, but set by us: the settings module's own name, and what make passes on.
+# Read by the code, but set by us: the settings module's own name, and what make passes on. And
+# by Google's tools and by Windows: where application default credentials lie.
 NOT_FOR_PEOPLE = {"DJANGO_SETTINGS_MODULE", "PORT", "TLS_PORT", "FRESH", "REAL"}
+NOT_FOR_PEOPLE |= {"CLOUDSDK_CONFIG", "APPDATA"}
 
 
 def explained(text: str) -> set[str]:

@@ -14,20 +14,19 @@ from live.auth import (
     VERTEX_SCOPES,
     ApiKeyAuth,
     BearerTokenAuth,
+    EphemeralTokenAuth,
     ServiceAccountAuth,
 )
-from live.errors import CredentialError
-from tests.live.token_server import PRIVATE_PEM, PUBLIC_PEM, TokenServer, key_file, token_endpoint
-
-
-class Clock:
-    """The time of day, set by the test."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from live.endpoint import Endpoint
+from live.errors import CallerError, CredentialError
+from tests.live.token_server import (
+    PRIVATE_PEM,
+    PUBLIC_PEM,
+    Clock,
+    TokenServer,
+    key_file,
+    token_endpoint,
+)
 
 
 @pytest.fixture
@@ -56,6 +55,56 @@ async def test_a_token_may_have_a_key_beside_it() -> None:
         "Authorization": "Bearer ya29.x",
         "x-goog-api-key": "k",
     }
+
+
+async def test_only_an_ephemeral_token_wants_anything_else_than_headers() -> None:
+    endpoint = Endpoint.developer()
+    for auth in (ApiKeyAuth("AIza-x"), BearerTokenAuth("ya29.x")):
+        assert auth.query() == {}
+        assert auth.endpoint_for(endpoint) is endpoint
+
+
+async def test_an_ephemeral_token_goes_into_a_header_or_into_the_address() -> None:
+    in_header = EphemeralTokenAuth("auth_tokens/x")
+    assert await in_header.headers() == {"Authorization": "Token auth_tokens/x"}
+    assert in_header.query() == {}
+    in_query = EphemeralTokenAuth("auth_tokens/x", in_query=True)
+    assert await in_query.headers() == {}
+    assert in_query.query() == {"access_token": "auth_tokens/x"}
+
+
+def test_an_ephemeral_token_is_for_the_constrained_method() -> None:
+    auth = EphemeralTokenAuth("auth_tokens/x")
+    endpoint = auth.endpoint_for(Endpoint.developer())
+    assert endpoint.url.endswith(".v1alpha.GenerativeService.BidiGenerateContentConstrained")
+    older = Endpoint.developer().constrained("v1beta")
+    assert auth.endpoint_for(older) is older
+    with pytest.raises(CallerError) as caught:
+        auth.endpoint_for(Endpoint.vertex("p1", "us-central1"))
+    assert caught.value.code == "ephemeral_on_vertex"
+
+
+@pytest.mark.parametrize("token", ["", "x", "AIza-x", "auth_tokens/a b", "auth_tokens/a\r\nb: 1"])
+def test_what_is_no_ephemeral_token_is_refused(token: str) -> None:
+    with pytest.raises(CredentialError) as caught:
+        EphemeralTokenAuth(token)
+    assert caught.value.code in {"token_no_ephemeral", "secret_malformed"}
+    assert "AIza" not in str(caught.value)
+
+
+async def test_every_bearer_may_name_the_project_that_is_billed(server: TokenServer) -> None:
+    info = key_file(server.uri)
+    files_own = ServiceAccountAuth.from_info(info | {"quota_project_id": "p2"}, VERTEX_SCOPES)
+    ours = ServiceAccountAuth.from_info(info, VERTEX_SCOPES, quota_project="p2")
+    for auth in (files_own, ours, BearerTokenAuth("ya29.x", quota_project="p2")):
+        assert (await auth.headers())["x-goog-user-project"] == "p2"
+
+
+@pytest.mark.parametrize("project", ["a b", "a\r\nX: 1", "проект"])
+def test_a_quota_project_that_is_none_is_refused(project: str) -> None:
+    with pytest.raises(CredentialError) as caught:
+        BearerTokenAuth("ya29.x", quota_project=project)
+    assert caught.value.code == "quota_project_malformed"
 
 
 @pytest.mark.parametrize("secret", ["", " ", "a b", "a\r\nX-Evil: 1", "ключ"])
@@ -142,6 +191,31 @@ async def test_while_a_token_holds_a_failing_endpoint_does_no_harm(
     assert (await auth.headers())["Authorization"].startswith("Bearer ya29.token-")
 
 
+async def test_a_failing_endpoint_is_left_alone_for_a_while(
+    auth: ServiceAccountAuth, server: TokenServer, clock: Clock
+) -> None:
+    await auth.headers()
+    server.status, server.answer = 400, {"error": "invalid_grant"}
+    clock.now += 3400
+    for _ in range(3):
+        await auth.headers()
+    assert len(server.forms) == 2
+    clock.now += 31
+    await auth.headers()
+    assert len(server.forms) == 3
+
+
+async def test_a_refresh_that_fails_is_logged_without_its_answer(
+    auth: ServiceAccountAuth, server: TokenServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.status = 400
+    server.answer = {"error": "invalid_grant", "error_description": "innermost"}
+    with pytest.raises(CredentialError):
+        await auth.headers()
+    assert "grant_refused" in caplog.text
+    assert "innermost" not in caplog.text
+
+
 FAULTS: list[tuple[int, Any, str]] = [
     (
         400,
@@ -217,7 +291,8 @@ def test_a_missing_field_is_named(name: str) -> None:
 
 def test_objects_do_not_show_their_secret() -> None:
     auth = ServiceAccountAuth.from_info(key_file(), VERTEX_SCOPES)
-    for value in (ApiKeyAuth("AIza-x"), BearerTokenAuth("ya29.x"), auth):
+    token = EphemeralTokenAuth("auth_tokens/ya29")
+    for value in (ApiKeyAuth("AIza-x"), BearerTokenAuth("ya29.x"), token, auth):
         assert "AIza" not in repr(value)
         assert "ya29" not in repr(value)
         assert "PRIVATE" not in repr(value)

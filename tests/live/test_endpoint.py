@@ -55,6 +55,10 @@ def test_plain_http_is_for_loopback(host: str) -> None:
         "https://",
         "https://user:secret@gateway.example",
         "https://gateway.example/?key=secret",
+        "https://gateway.example/#secret",
+        "https://gateway.example:secret/",
+        "https://gateway.example:99999/",
+        "https://[secret/",
     ],
 )
 def test_other_base_urls_are_refused_without_quoting_them(base_url: str) -> None:
@@ -67,6 +71,24 @@ def test_other_base_urls_are_refused_without_quoting_them(base_url: str) -> None
 def test_a_location_cannot_become_another_host(location: str) -> None:
     with pytest.raises(CallerError):
         Endpoint.vertex("p1", location)
+
+
+def test_ephemeral_tokens_have_a_method_of_their_own() -> None:
+    endpoint = Endpoint.developer("https://gateway.example/tenant").constrained()
+    assert endpoint.url == (
+        "wss://gateway.example/tenant/ws/"
+        "google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
+    )
+    assert endpoint.model_name("x") == "models/x"
+    assert ".v1beta." in endpoint.constrained("v1beta").url
+    with pytest.raises(CallerError):
+        endpoint.constrained("v1/../x")
+
+
+def test_vertex_ai_has_no_method_for_ephemeral_tokens() -> None:
+    with pytest.raises(CallerError) as caught:
+        Endpoint.vertex("p1", "us-central1").constrained()
+    assert caught.value.code == "ephemeral_on_vertex"
 
 
 def test_model_names_of_the_developer_api() -> None:

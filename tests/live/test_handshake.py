@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
+from live.auth import EphemeralTokenAuth
 from live.endpoint import Endpoint
 from live.errors import (
     CredentialError,
@@ -65,6 +66,32 @@ async def test_the_credential_is_in_a_header_and_nothing_is_compressed() -> None
         assert request.headers["x-goog-api-key"] == KEY
         assert "Sec-WebSocket-Extensions" not in request.headers
         await socket.close()
+
+
+async def test_an_ephemeral_token_may_be_in_the_address_and_shows_nowhere_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    auth = EphemeralTokenAuth("auth_tokens/made-up", in_query=True)
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("websockets.server").setLevel(logging.INFO)
+        async with serving(until_closed, refuse=refusing(403)) as peer:
+            with pytest.raises(CredentialError) as caught:
+                await open_socket(
+                    auth.endpoint_for(peer.endpoint),
+                    await auth.headers(),
+                    query=auth.query(),
+                    ssl=None,
+                    connector=DirectConnect,
+                    open_timeout=5.0,
+                )
+    (request,) = peer.requests
+    assert request.path == (
+        "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
+        "?access_token=auth_tokens/made-up"
+    )
+    assert "Authorization" not in request.headers
+    assert "made-up" not in "".join(traceback.format_exception(caught.value))
+    assert "made-up" not in "".join(record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+import traceback
 from collections.abc import Iterator
 
 import google.auth.transport
 import pytest
-from google.auth.exceptions import RefreshError, TransportError
+from google.auth.exceptions import TransportError
 
-from live.token_endpoint import TokenEndpoint, grant_error
+from live.errors import CredentialError
+from live.token_endpoint import TokenEndpoint, lifetime_of, may_be_asked, request_token
 from tests.live.token_server import TokenServer, token_endpoint
 
 
@@ -47,39 +49,86 @@ def test_nobody_at_home() -> None:
     assert caught.value.__cause__ is None
 
 
-def refresh_error(answer: object, **options: bool) -> RefreshError:
-    return RefreshError("said", answer, **options)  # type: ignore[no-untyped-call]
+FORM = {"refresh_token": "1//secret", "grant_type": "refresh_token"}
 
 
-REFUSALS = [
-    (
-        "invalid_grant",
-        "Token must be in a reasonable timeframe. Check your iat and exp values in the JWT claim.",
-        "clock_skew",
-    ),
-    ("invalid_grant", "Invalid JWT Signature.", "key_revoked"),
-    ("invalid_grant", "Invalid grant: account not found", "account_unknown"),
-    ("invalid_scope", "Invalid OAuth scope or ID token audience provided.", "scope_refused"),
-    ("unauthorized_client", "Client is unauthorized", "scope_refused"),
-    ("invalid_grant", "An appropriate thing is missing", "grant_refused"),
-    ("invalid_grant", None, "grant_refused"),
+def test_a_users_grant_is_one_form(server: TokenServer) -> None:
+    assert request_token(server.uri, FORM)["access_token"] == "ya29.token-1"
+    assert server.forms == [FORM]
+
+
+REFUSED: list[tuple[int, object, str, bool]] = [
+    (400, {"error": "invalid_grant"}, "sign_in_again", True),
+    (401, {"error": "invalid_client"}, "client_refused", True),
+    (500, b"<html>", "token_endpoint_unavailable", False),
+    (429, {"error": "invalid_grant"}, "token_endpoint_unavailable", False),
+    (400, {"error": "temporarily_unavailable"}, "token_endpoint_unavailable", False),
+    (302, b"", "token_answer_malformed", True),
+    (200, b"no json", "token_answer_malformed", True),
+    (200, b"[]", "token_answer_malformed", True),
+    (200, b"[" * 50_000, "token_answer_malformed", True),
+    (400, {"error": 7}, "token_answer_malformed", True),
 ]
 
 
-@pytest.mark.parametrize(("name", "description", "code"), REFUSALS)
-def test_each_refusal_has_its_meaning(name: str, description: str | None, code: str) -> None:
-    answer = {"error": name, "error_description": description}
-    error = grant_error(refresh_error(answer))
-    assert error.code == code
-    assert error.reason == name
-    assert error.fix in str(error)
+@pytest.mark.parametrize(("status", "answer", "code", "permanent"), REFUSED)
+def test_a_users_grant_that_fails_is_typed_and_shows_nothing(
+    server: TokenServer, status: int, answer: object, code: str, permanent: bool
+) -> None:
+    server.status, server.answer = status, answer
+    with pytest.raises(CredentialError) as caught:
+        request_token(server.uri, FORM)
+    assert caught.value.code == code
+    assert caught.value.permanent is permanent
+    assert "1//" not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("answer", [None, "text", {"token": "ya29.x"}, {"error": {"code": 1}}, []])
-def test_an_answer_that_says_nothing(answer: object) -> None:
-    error = grant_error(refresh_error(answer))
-    assert error.code == "token_answer_malformed"
+def test_a_users_grant_with_nobody_at_home() -> None:
+    with token_endpoint() as stopped:
+        uri = stopped.uri
+    with pytest.raises(CredentialError) as caught:
+        request_token(uri, FORM)
+    assert caught.value.code == "token_endpoint_unreachable"
 
 
-def test_a_fault_that_passes_is_not_permanent() -> None:
-    assert not grant_error(refresh_error({"error": "x"}, retryable=True)).permanent
+@pytest.mark.parametrize(
+    ("stated", "lifetime"), [(60, 60.0), ("60", 60.0), (10**9, 3600.0), (0.5, 0.5)]
+)
+def test_the_lifetime_of_a_token(stated: object, lifetime: float) -> None:
+    assert lifetime_of({"expires_in": stated}) == lifetime
+
+
+def test_a_token_without_a_lifetime_has_googles() -> None:
+    assert lifetime_of({}) == 3600.0
+
+
+@pytest.mark.parametrize("stated", ["soon", None, [], 0, -1, 10**400, "nan", "inf"])
+def test_a_lifetime_that_is_none(stated: object) -> None:
+    with pytest.raises(CredentialError):
+        lifetime_of({"expires_in": stated})
+
+
+@pytest.mark.parametrize(
+    ("uri", "fits"),
+    [
+        ("https://oauth2.googleapis.com/token", True),
+        ("http://127.0.0.1:8080/token", True),
+        ("http://[::1]/token", True),
+        ("http://localhost/token", True),
+        ("http://169.254.169.254/token", False),
+        ("http://oauth2.googleapis.com/token", False),
+        ("https://user:secret@oauth2.googleapis.com/token", False),
+        ("https:///token", False),
+        ("https://[/token", False),
+        ("ftp://localhost/token", False),
+        ("", False),
+    ],
+)
+def test_a_secret_goes_over_tls_or_stays_on_the_machine(uri: str, fits: bool) -> None:
+    assert may_be_asked(uri) is fits
+
+
+def test_an_allow_list_of_addresses_holds() -> None:
+    allowed = {"https://oauth2.googleapis.com/token"}
+    assert may_be_asked("https://oauth2.googleapis.com/token", allowed)
+    assert not may_be_asked("https://elsewhere.example/token", allowed)

@@ -41,6 +41,16 @@ def key_file(token_uri: str = GOOGLE) -> dict[str, str]:
     }
 
 
+class Clock:
+    """The time of day, set by the test."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @dataclass
 class TokenServer:
     """What the endpoint was asked, and what it answers.
