@@ -5,6 +5,10 @@ Google takes any rate and names 16 kHz as native for input; output is 24 kHz.
 
 from __future__ import annotations
 
+import re
+
+_RATE = re.compile(r"0*[1-9]\d{0,6}", re.ASCII)
+
 INPUT_RATE = 16_000  # Hz
 OUTPUT_RATE = 24_000  # Hz
 SAMPLE_BYTES = 2
@@ -38,7 +42,7 @@ def rate_of(mime: str, default: int = OUTPUT_RATE) -> int | None:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "rate":
-            return int(value) if value.isascii() and value.isdigit() and value.strip("0") else None
+            return int(value) if _RATE.fullmatch(value) else None
     return default
 
 

@@ -21,12 +21,13 @@ from live.audio import INPUT_RATE
 from live.auth import Auth
 from live.endpoint import Endpoint
 from live.errors import Diagnosis, LiveError, ProtocolError
-from live.events import Event, Ready
+from live.events import Event, Ready, Usage
 from live.handshake import CLOSE_TIMEOUT, Connector, DirectConnect, open_socket
 from live.messages import Content, FunctionResponse
 from live.outbox import Outbox
-from live.session import Session, State
+from live.session import Session, State, Turn
 from live.setup import SessionConfig
+from live.setup.tools import AnyTool
 
 # Decoded messages that nobody takes: above this, reading pauses and TCP holds the service back.
 INBOX_BYTES = 1024 * 1024
@@ -62,11 +63,17 @@ async def connect(  # noqa: PLR0913 - everything after the third is an option by
     Raises a `LiveError` of the branch that tells who can act.
     """
     headers = await auth.headers()
+    endpoint = auth.endpoint_for(endpoint)
     session = Session(
         config, endpoint, now=clock(), handle=handle or "", setup_timeout=setup_timeout
     )
     socket = await open_socket(
-        endpoint, headers, ssl=ssl, connector=connector, open_timeout=setup_timeout
+        endpoint,
+        headers,
+        query=auth.query(),
+        ssl=ssl,
+        connector=connector,
+        open_timeout=setup_timeout,
     )
     connection = Connection(socket, session, clock=clock)
     async with contextlib.AsyncExitStack() as unless_ready:
@@ -125,6 +132,16 @@ class Connection:
         return frozenset(self._session.open_calls)
 
     @property
+    def usage(self) -> Usage:
+        """What was used so far on this connection, added up by modality."""
+        return self._session.usage
+
+    @property
+    def turn(self) -> Turn:
+        """What the model is doing."""
+        return self._session.turn
+
+    @property
     def audio_dropped_bytes(self) -> int:
         """PCM bytes given to `send_audio` that never went out, in this connection's life."""
         return self._outbox.audio_dropped_bytes
@@ -170,11 +187,26 @@ class Connection:
         """Say that the microphone pauses. Raises as `send_text`."""
         self._put(self._session.audio_end)
 
+    def start_activity(self) -> None:
+        """Say that the user begins to speak, with manual activity. Raises as `send_text`."""
+        self._put(self._session.activity_start)
+
+    def end_activity(self) -> None:
+        """Say that the user has spoken, with manual activity. Raises as `send_text`."""
+        self._put(self._session.activity_end)
+
+    def send_video(self, frame: bytes, mime_type: str = "image/jpeg") -> None:
+        """Send a picture of what the user sees or shows: JPEG or PNG, at most one a second.
+
+        Raises as `send_text`.
+        """
+        self._put(lambda: self._session.video(frame, mime_type))
+
     def send_text(self, text: str) -> None:
         """Send what the user typed; the model answers at once.
 
-        Raises `NetworkError` when the outbox is full, the error that ended the session, or
-        `ProtocolMisuse` after `close`.
+        Raises `InvalidRequest` for what the service would refuse, `NetworkError` when the outbox
+        is full, the error that ended the session, or `ProtocolMisuse` after `close`.
         """
         self._put(lambda: self._session.text(text))
 
@@ -185,6 +217,14 @@ class Connection:
     def send_tool_responses(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, each by its id. Raises as `send_text`."""
         self._put(lambda: self._session.tool_responses(responses))
+
+    def update_context(
+        self, *, system_instruction: str | None = None, tools: Sequence[AnyTool] | None = None
+    ) -> None:
+        """Change the instruction, the tools or both from now on. Raises as `send_text`."""
+        self._put(
+            lambda: self._session.context_update(system_instruction=system_instruction, tools=tools)
+        )
 
     def _put(self, build: Callable[[], bytes]) -> None:
         if self._error is not None:

@@ -1,8 +1,9 @@
 """The messages as JSON: writing them, and reading what the service sends.
 
 Reading goes two roads. Google's usual messages fit the structs exactly and are decoded in one
-pass, base64 included. A message that does not fit (a name we do not know, a `null`, the URL-safe
-base64 alphabet) is mended first: a new field must not end a conversation.
+pass, base64 included. A message that does not fit (a name we do not know, snake_case, a `null`,
+the URL-safe base64 alphabet, the number of an enum) is mended first: a new field must not end a
+conversation.
 
 Source: the protobuf JSON mapping, protobuf.dev/programming-guides/json.
 """
@@ -13,13 +14,15 @@ import functools
 import re
 import types
 import typing
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from live.audio import mime_type
 from live.errors import Diagnosis, InvalidRequest, ProtocolError
-from live.messages import Blob, ClientMessage, Message, RealtimeInput, ServerMessage
+from live.messages import Blob, ClientMessage, Detail, Message, RealtimeInput, ServerMessage
+
+MessageT = TypeVar("MessageT", bound=Message)
 
 # -- Writing ------------------------------------------------------------------------------------
 
@@ -29,18 +32,25 @@ _encode = msgspec.json.Encoder().encode
 _NO_TEXT = Diagnosis(
     "text_malformed", "The text holds half a character.", "Send text that is valid Unicode."
 )
+_NO_JSON = Diagnosis(
+    "value_malformed",
+    "A message holds a value that JSON cannot carry.",
+    "Give tools, schemas and answers of tools as plain JSON values.",
+)
 
 
 def encode(message: ClientMessage) -> bytes:
     """The message as UTF-8 JSON.
 
-    Raises `InvalidRequest` for text with a lone surrogate, and `TypeError` for a tool's answer
-    that is no JSON.
+    Raises `InvalidRequest` for text with a lone surrogate, and for a value that is no JSON.
     """
     try:
         return _encode(message)
     except UnicodeEncodeError:
         raise InvalidRequest(_NO_TEXT) from None
+    except (TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
+        # The encoder's own text may quote the value.
+        raise InvalidRequest(_NO_JSON) from None
 
 
 def encode_audio(pcm: bytes, rate: int) -> bytes:
@@ -58,13 +68,19 @@ def encode_audio(pcm: bytes, rate: int) -> bytes:
 _decode_exact = msgspec.json.Decoder(ServerMessage, strict=False).decode
 _decode_any = msgspec.json.Decoder().decode
 
-_NOT_JSON = Diagnosis(
+_MALFORMED = Diagnosis(
     "message_malformed",
     "The service sent a message that cannot be read.",
     "Check that the base URL leads to a Live API; otherwise resume the session.",
     permanent=False,
     retry_after=1.0,
 )
+_REQUEST_MALFORMED = Diagnosis(
+    "request_malformed",
+    "A client message cannot be read.",
+    "Send one JSON object of the Live API in each WebSocket message.",
+)
+_Unreadable = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 def decode(data: bytes | str) -> ServerMessage:
@@ -76,58 +92,107 @@ def decode(data: bytes | str) -> ServerMessage:
 
 
 def read(data: bytes | str) -> tuple[ServerMessage, bool]:
-    """As `decode`, with the answer whether every name was known."""
+    """As `decode`, with the answer whether everything in it was understood."""
     try:
         return _decode_exact(data), True
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return _read_mended(data)
-
-
-def _read_mended(data: bytes | str) -> tuple[ServerMessage, bool]:
+    except _Unreadable:
+        pass
     try:
-        mender = _Mender()
-        mended = mender.mend(_decode_any(data), ServerMessage)
-        return msgspec.convert(mended, ServerMessage, strict=False), not mender.unknown
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return _read_mended(data, ServerMessage)
+    except _Unreadable:
         # The decoder's own text may quote what was said.
-        raise ProtocolError(_NOT_JSON) from None
+        raise ProtocolError(_MALFORMED) from None
+
+
+def read_client(data: bytes | str) -> tuple[ClientMessage, bool]:
+    """A client's message, and whether everything in it was understood: for who stands in between.
+
+    Takes all that the official SDKs send: both casings, mixed; both base64 alphabets. What is in
+    `tools` stays as it came.
+
+    Raises `InvalidRequest` when it is no JSON object, or a known field has a wrong type.
+    """
+    try:
+        return _read_mended(data, ClientMessage)
+    except _Unreadable:
+        raise InvalidRequest(_REQUEST_MALFORMED) from None
+
+
+def _read_mended(data: bytes | str, kind: type[MessageT]) -> tuple[MessageT, bool]:
+    return fit(_decode_any(data), kind)
+
+
+def fit(value: Any, kind: type[MessageT]) -> tuple[MessageT, bool]:
+    """Decoded JSON as a message, and whether everything in it was understood.
+
+    Raises `msgspec.ValidationError` where it does not fit.
+    """
+    mender = _Mender()
+    mended = mender.mend(value, kind)
+    return msgspec.convert(mended, kind, strict=False), not mender.left_out
+
+
+_LEFT_OUT: Any = object()
 
 
 class _Mender:
-    """Makes decoded JSON fit a type, and remembers whether it met an unknown name.
+    """Makes decoded JSON fit a type, and remembers whether it left anything out.
 
-    Unknown names and nulls go (protobuf JSON: null is the default); bytes come in either base64
-    alphabet, padded or not. What still does not fit is left for msgspec to refuse.
+    Unknown names, details that do not fit and nulls go (protobuf JSON: null is the default);
+    bytes come in either base64 alphabet, padded or not; an enum that the service's own printer
+    did not know is a number. What still does not fit is left for msgspec to refuse.
     """
 
     def __init__(self) -> None:
-        self.unknown = False
+        self.left_out = False
 
     def mend(self, value: Any, kind: Any) -> Any:
+        if isinstance(kind, type) and issubclass(kind, Message):
+            return self._mend_object(value, kind)
+        if isinstance(value, list) and typing.get_origin(kind) is list:
+            (item_kind,) = typing.get_args(kind)
+            items = (self.mend(item, item_kind) for item in value)
+            return [item for item in items if item is not _LEFT_OUT]
         if kind is bytes and isinstance(value, str):
             return _standard_base64(value)
-        if kind is msgspec.Raw:
-            return msgspec.Raw(_encode(value))
-        if isinstance(value, list) and typing.get_origin(kind) is list:
-            return [self.mend(item, typing.get_args(kind)[0]) for item in value]
-        if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Message):
-            return self._mend_object(value, kind)
+        if kind is str and type(value) is int:
+            return str(value)
         return value
 
-    def _mend_object(self, value: dict[str, Any], kind: type[Message]) -> dict[str, Any]:
+    def _mend_object(self, value: Any, kind: type[Message]) -> Any:
+        mended = self._mend_fields(value, kind) if isinstance(value, dict) else value
+        if not issubclass(kind, Detail):
+            return mended
+        try:
+            msgspec.convert(mended, kind, strict=False)
+        except _Unreadable:
+            self.left_out = True
+            return _LEFT_OUT
+        return mended
+
+    def _mend_fields(self, value: dict[str, Any], kind: type[Message]) -> dict[str, Any]:
         fields = _fields(kind)
-        self.unknown = self.unknown or not value.keys() <= fields.keys()
-        return {
-            name: self.mend(item, fields[name])
-            for name, item in value.items()
-            if name in fields and item is not None
-        }
+        mended: dict[str, Any] = {}
+        for name, item in value.items():
+            if name not in fields:
+                self.left_out = True
+            elif item is not None:
+                wire_name, item_kind = fields[name]
+                fitting = self.mend(item, item_kind)
+                if fitting is not _LEFT_OUT:
+                    mended[wire_name] = fitting
+        return mended
 
 
 @functools.cache
-def _fields(kind: type[Message]) -> dict[str, Any]:
+def _fields(kind: type[Message]) -> dict[str, tuple[str, Any]]:
+    """By either name, the name on the wire and the type."""
     fields = msgspec.structs.fields(kind)
-    return {field.encode_name: _without_none(field.type) for field in fields}
+    return {
+        name: (field.encode_name, _without_none(field.type))
+        for field in fields
+        for name in (field.encode_name, field.name)
+    }
 
 
 def _without_none(kind: Any) -> Any:
@@ -159,5 +224,5 @@ def seconds(duration: str) -> float:
     if not duration:
         return 0.0
     if not _DURATION.fullmatch(duration):
-        raise ProtocolError(_NOT_JSON)
+        raise ProtocolError(_MALFORMED)
     return float(duration[:-1])

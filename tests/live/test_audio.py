@@ -33,6 +33,7 @@ def test_a_rate_survives_its_mime_type(rate: int) -> None:
         ("audio/pcm;rate=0", None),
         ("audio/pcm;rate=fast", None),
         ("audio/pcm;rate=", None),
+        ("audio/pcm;rate=" + "9" * 5_000, None),
         ("audio/mpeg", None),
         ("image/png", None),
         ("", None),

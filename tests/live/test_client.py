@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from websockets.exceptions import ConnectionClosed
 from live import (
     ApiKeyAuth,
     Audio,
+    AutomaticActivityDetection,
     Connection,
     CredentialError,
     FunctionResponse,
     GoAway,
+    InvalidRequest,
     LiveError,
     NetworkError,
     OutputTranscript,
@@ -22,8 +25,10 @@ from live import (
     ProtocolMisuse,
     ProviderError,
     Ready,
+    RealtimeInputConfig,
     SessionConfig,
     ToolCall,
+    Turn,
     TurnComplete,
     Unknown,
     client,
@@ -42,7 +47,9 @@ MORE_THAN_THE_KERNEL_TAKES = 32 * 1024 * 1024
 
 
 @contextlib.asynccontextmanager
-async def talking(play: Play, **options: Any) -> AsyncIterator[tuple[Peer, Connection]]:
+async def talking(
+    play: Play, config: SessionConfig = CONFIG, **options: Any
+) -> AsyncIterator[tuple[Peer, Connection]]:
     """A connection to a server that accepts the setup and then plays its part."""
 
     async def accept_then_play(peer: Peer, socket: ServerConnection) -> None:
@@ -50,7 +57,7 @@ async def talking(play: Play, **options: Any) -> AsyncIterator[tuple[Peer, Conne
         await play(peer, socket)
 
     async with serving(accept_then_play) as peer:
-        connection = await connect(peer.endpoint, AUTH, CONFIG, **options)
+        connection = await connect(peer.endpoint, AUTH, config, **options)
         try:
             yield peer, connection
         finally:
@@ -316,6 +323,47 @@ async def test_text_beyond_the_bound_is_refused_and_not_dropped() -> None:
         assert full.code == "outbox_full"
         go.set()
         await peer.hear_until(lambda heard: len(heard) == accepted + 1)
+
+
+async def listening(peer: Peer, socket: ServerConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await peer.hear(socket)
+
+
+async def test_activity_and_pictures_go_out_in_order() -> None:
+    by_hand = RealtimeInputConfig(
+        automatic_activity_detection=AutomaticActivityDetection(disabled=True)
+    )
+    async with talking(listening, config=replace(CONFIG, realtime_input=by_hand)) as (peer, talk):
+        talk.start_activity()
+        talk.send_video(b"a picture", "image/png")
+        talk.end_activity()
+        talk.update_context(system_instruction="Be brief.")
+        with pytest.raises(InvalidRequest):
+            talk.end_audio()
+        await peer.hear_until(lambda heard: len(heard) == 5)
+        sent = peer.messages[1:]
+    picture = {"data": "YSBwaWN0dXJl", "mimeType": "image/png"}
+    assert sent[:3] == [
+        {"realtimeInput": {"activityStart": {}}},
+        {"realtimeInput": {"video": picture}},
+        {"realtimeInput": {"activityEnd": {}}},
+    ]
+    assert "Be brief." in str(sent[3])
+
+
+async def test_usage_adds_up_and_the_turn_is_known() -> None:
+    async def play(peer: Peer, socket: ServerConnection) -> None:
+        for _ in range(2):
+            await peer.say(socket, {"usageMetadata": {"totalTokenCount": 21}})
+        await peer.say(socket, {"serverContent": {"outputTranscription": {"text": "Well"}}})
+        await socket.wait_closed()
+
+    async with talking(play) as (_, connection):
+        await collect(connection, OutputTranscript)
+        assert connection.usage.total_tokens == 42
+        assert connection.turn is Turn.GENERATING
 
 
 # -- The end -----------------------------------------------------------------------------------

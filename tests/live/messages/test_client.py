@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from live.messages import ClientMessage, Content, Part, ServerMessage, text_content
+from live.messages import ClientMessage, ContextUpdate, ContextUpdateTools
 from tests.live.samples import samples
 
 # The Python SDK writes snake_case here and there; we never do.
@@ -29,16 +29,8 @@ def test_every_client_sample_fits_and_comes_back_the_same(
     assert without_defaults(again) == without_defaults(message)
 
 
-def test_an_empty_object_is_not_an_absent_one() -> None:
-    message = msgspec.json.decode(b'{"setupComplete":{}}', type=ServerMessage)
-    assert message.setup_complete is not None
-    assert message.server_content is None
-
-
-def test_names_are_camel_case_and_defaults_are_left_out() -> None:
-    assert msgspec.json.encode(Part(text="hi")) == b'{"text":"hi"}'
-    assert msgspec.json.encode(Content()) == b"{}"
-    assert json.loads(msgspec.json.encode(text_content("user", "hi"))) == {
-        "role": "user",
-        "parts": [{"text": "hi"}],
-    }
+def test_taking_all_tools_away_is_not_the_same_as_leaving_them() -> None:
+    assert msgspec.json.encode(ContextUpdate()) == b"{}"
+    assert msgspec.json.encode(ContextUpdate(tools=ContextUpdateTools())) == (
+        b'{"tools":{"tools":[]}}'
+    )

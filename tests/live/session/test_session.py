@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from live.endpoint import Endpoint
 from live.errors import (
     CallerError,
+    InvalidRequest,
     NetworkError,
     ProtocolError,
     ProtocolMisuse,
@@ -17,10 +18,15 @@ from live.errors import (
     ResumptionError,
 )
 from live.events import Audio, GoAway, Ready, ResumptionUpdate, Unknown
-from live.messages import FunctionResponse, text_content
-from live.session import TRANSITIONS, Input, Session, State
+from live.messages import (
+    AutomaticActivityDetection,
+    FunctionResponse,
+    RealtimeInputConfig,
+    text_content,
+)
+from live.session import Session, State, Turn
 from live.setup import SessionConfig
-from tests.live.samples import on_the_wire, sample, samples
+from tests.live.samples import on_the_wire, sample, samples, scene
 
 ENDPOINT = Endpoint.developer()
 CONFIG = SessionConfig(model="gemini-3.8-live")
@@ -30,8 +36,8 @@ def new_session(handle: str = "") -> Session:
     return Session(CONFIG, ENDPOINT, now=0.0, handle=handle, setup_timeout=10.0)
 
 
-def ready_session() -> Session:
-    session = new_session()
+def ready_session(config: SessionConfig = CONFIG) -> Session:
+    session = Session(config, ENDPOINT, now=0.0)
     session.opened(0.1)
     session.receive(on_the_wire({"setupComplete": {}}), 0.4)
     return session
@@ -164,8 +170,9 @@ def test_open_calls_are_those_neither_answered_nor_cancelled() -> None:
     [
         {"somethingNew": {}},
         {"serverContent": {"somethingNew": 1}},
-        sample("groundingMetadata"),
-        sample("executableCode"),
+        {"serverContent": {"modelTurn": {"parts": [{"somethingNew": {"a": [1]}}]}}},
+        {"serverContent": {"groundingMetadata": 7}},
+        {"error": {"code": 429, "message": "slow down"}},
     ],
 )
 def test_what_has_no_event_of_its_own_comes_as_it_was(message: dict[str, Any]) -> None:
@@ -180,6 +187,86 @@ def test_a_known_part_beside_an_unknown_one_is_not_lost() -> None:
     audio, unknown = tell(ready_session(), message)
     assert isinstance(audio, Audio)
     assert isinstance(unknown, Unknown)
+
+
+def test_messages_for_manual_activity_and_video() -> None:
+    manual = RealtimeInputConfig(AutomaticActivityDetection(disabled=True))
+    session = ready_session(SessionConfig(model="gemini-3.8-live", realtime_input=manual))
+    assert json.loads(session.activity_start()) == sample("realtimeInput.activityStart")
+    assert json.loads(session.activity_end()) == sample("realtimeInput.activityEnd")
+    frame = session.video(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    assert json.loads(frame) == sample("realtimeInput.video")
+    with pytest.raises(InvalidRequest):
+        session.audio_end()
+
+
+def test_a_message_that_is_refused_changes_nothing() -> None:
+    session = ready_session()
+    tell(session, sample("toolCall.parallel"))
+    calls = set(session.open_calls)
+    with pytest.raises(InvalidRequest):
+        session.activity_start()
+    with pytest.raises(InvalidRequest):
+        session.tool_responses([FunctionResponse("fc_5810"), FunctionResponse()])
+    assert session.open_calls == calls
+    assert session.state is State.READY
+
+
+def test_the_context_can_be_changed_in_an_open_session() -> None:
+    message = json.loads(ready_session().context_update(system_instruction="Sing.", tools=()))
+    assert message == {
+        "contextUpdate": {
+            "systemInstruction": {"role": "user", "parts": [{"text": "Sing."}]},
+            "tools": {"tools": []},
+        }
+    }
+
+
+def test_usage_adds_up_over_a_session_and_its_connections() -> None:
+    session = ready_session()
+    for kind in ("turnComplete.audio_usage", "turnComplete.thoughts_usage"):
+        tell(session, sample(kind))
+    tell(session, sample("goAway"))
+    session.opened(2.0)
+    tell(session, sample("setupComplete"))
+    tell(session, sample("usageMetadata.vertex"))
+    assert session.usage.total_tokens == 1030 + 4434 + 65
+    assert session.usage.thoughts_tokens == 72
+    assert session.usage.prompt_details == {"TEXT": 768 + 2948, "AUDIO": 138 + 1156}
+    assert session.usage.response_details == {"AUDIO": 124 + 258 + 50}
+
+
+def test_the_turn_is_followed_through_a_recorded_interruption() -> None:
+    session = ready_session()
+    turns = []
+    for direction, message in scene("interrupted_turn_38"):
+        if direction == "server":
+            tell(session, message)
+            turns.append(session.turn)
+    assert turns == [
+        Turn.GENERATING,
+        Turn.GENERATING,
+        Turn.PLAYING,
+        Turn.CUT,
+        Turn.IDLE,
+        Turn.IDLE,
+        Turn.GENERATING,
+        Turn.PLAYING,
+        Turn.IDLE,
+    ]
+
+
+def test_an_answer_does_not_go_on_over_a_new_connection() -> None:
+    session = ready_session()
+    tell(session, sample("audio.chunk"))
+    tell(session, sample("goAway"))
+    session.opened(2.0)
+    assert session.turn is Turn.IDLE
+
+
+def test_options_that_cannot_work_are_refused_before_anything_is_opened() -> None:
+    with pytest.raises(InvalidRequest):
+        Session(SessionConfig(model="m", transparent=True), ENDPOINT, now=0.0)
 
 
 # -- The way out -------------------------------------------------------------------------------
@@ -213,67 +300,7 @@ def test_a_second_answer_to_the_setup_is_the_service_s_fault() -> None:
         tell(ready_session(), {"setupComplete": {}})
 
 
-# -- The table ---------------------------------------------------------------------------------
-
-PAIRS = list(itertools.product(State, Input))
-
-
-def do(session: Session, what: Input) -> None:
-    match what:
-        case Input.OPENED:
-            session.opened(1.0)
-        case Input.SETUP_COMPLETE:
-            tell(session, {"setupComplete": {}})
-        case Input.MESSAGE:
-            tell(session, {})
-        case Input.GO_AWAY:
-            tell(session, {"goAway": {"timeLeft": "50s"}})
-        case Input.SEND:
-            session.audio_end()
-        case Input.DEADLINE:
-            session.tick(1e9)
-        case Input.CLOSE:
-            session.close()
-        case Input.LOST:
-            session.lost(1006, "")
-
-
-def in_state(state: State) -> Session:
-    ways = {
-        State.CONNECTING: [],
-        State.SETUP_SENT: [Input.OPENED],
-        State.READY: [Input.OPENED, Input.SETUP_COMPLETE],
-        State.ROTATING: [Input.OPENED, Input.SETUP_COMPLETE, Input.GO_AWAY],
-        State.CLOSED: [Input.CLOSE],
-    }
-    session = new_session()
-    for what in ways[state]:
-        do(session, what)
-    assert session.state is state
-    return session
-
-
-@pytest.mark.parametrize(("state", "what"), PAIRS, ids=lambda value: value.value)
-def test_every_pair_does_what_the_table_says(state: State, what: Input) -> None:
-    session = in_state(state)
-    target = TRANSITIONS.get((state, what))
-    if what is Input.DEADLINE and target is None:
-        do(session, what)  # there is no deadline, so nothing happens
-        assert session.state is state
-    elif target is None:
-        with pytest.raises((ProtocolError, ProtocolMisuse)):
-            do(session, what)
-        assert session.state is state
-    else:
-        do(session, what)
-        assert session.state is target
-
-
-def test_every_state_can_be_left_but_the_last() -> None:
-    for state in State:
-        targets = {new for (old, _), new in TRANSITIONS.items() if old is state}
-        assert State.CLOSED in targets
-        assert (targets == {State.CLOSED}) is (state is State.CLOSED)
+# -- Anything in any order ---------------------------------------------------------------------
 
 
 class SessionMachine(RuleBasedStateMachine):

@@ -1,37 +1,8 @@
-"""A Live session without I/O: bytes in, events and bytes out, the time passed in.
-
-How a session lives
--------------------
-A session is what the model remembers; a connection is one WebSocket, and lives for about ten
-minutes. A session outlives its connections by a resumption handle. `Session` follows one session
-through one connection after another.
-
-Everything about transitions stands in one table, `TRANSITIONS`. A pair that is not there is a
-fault: ours when it was our call (`ProtocolMisuse`), theirs when it was their message
-(`ProtocolError`). So no branch is forgotten, and there are no flags beside the state.
-
-* `connecting`: there is no socket yet. When it is open, the setup goes out, exactly once, and
-  nothing else: a second setup or anything before it ends the connection with 1007.
-* `setup_sent`: waiting for `setupComplete`. Other messages may come before it and are handed on.
-  A deadline runs, because a server that is unwell accepts the socket and then says nothing.
-* `ready`: traffic both ways. The service reports no error but by closing, so a message always
-  leaves the state as it is.
-* `rotating`: `goAway` came. Traffic goes on as before, but the connection has a deadline of its
-  own, which does not depend on another message coming in: services have been seen to fall silent
-  after `goAway`. Whoever stays too long is closed with 1008. The owner opens the next connection,
-  either with a new `Session` and the handle, or by telling this one that the next socket is open.
-* `closed`: for good, by us, by them, or by a deadline.
-
-Which handle to keep: a handle names the session, not a moment in it, so the newest one is right,
-also while the session says that it is not resumable just now (it is not while it generates or
-waits for a tool); `handle` keeps it and `resumable` tells.
-"""
+"""A Live session without I/O: bytes in, events and bytes out, the time passed in."""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from live.endpoint import Endpoint
 from live.errors import (
@@ -51,72 +22,23 @@ from live.events import (
     ToolCall,
     ToolCallCancellation,
     Unknown,
+    Usage,
     events_of,
     is_shown,
 )
-from live.messages import (
-    ClientContent,
-    ClientMessage,
-    Content,
-    FunctionResponse,
-    RealtimeInput,
-    ToolResponse,
+from live.messages import ClientContent, ClientMessage, Content, FunctionResponse, RealtimeInput
+from live.session.outgoing import (
+    activity_message,
+    audio_end_message,
+    context_update_message,
+    tool_response_message,
+    video_message,
 )
-from live.setup import SessionConfig, setup_message
+from live.session.states import TRANSITIONS, Input, State
+from live.session.turn import TURNS, Turn, step_of
+from live.setup import SessionConfig, check, setup_message
+from live.setup.tools import AnyTool
 from live.wire import encode, encode_audio, read
-
-
-class State(enum.Enum):
-    """Where a session stands."""
-
-    CONNECTING = "connecting"
-    SETUP_SENT = "setup_sent"
-    READY = "ready"
-    ROTATING = "rotating"
-    CLOSED = "closed"
-
-
-class Input(enum.Enum):
-    """What can happen to a session."""
-
-    OPENED = "opened"
-    SETUP_COMPLETE = "setup_complete"
-    MESSAGE = "message"
-    GO_AWAY = "go_away"
-    SEND = "send"
-    DEADLINE = "deadline"
-    CLOSE = "close"
-    LOST = "lost"
-
-
-TRANSITIONS: Mapping[tuple[State, Input], State] = MappingProxyType(
-    {
-        (State.CONNECTING, Input.OPENED): State.SETUP_SENT,
-        (State.CONNECTING, Input.DEADLINE): State.CLOSED,
-        (State.CONNECTING, Input.CLOSE): State.CLOSED,
-        (State.CONNECTING, Input.LOST): State.CLOSED,
-        (State.SETUP_SENT, Input.SETUP_COMPLETE): State.READY,
-        (State.SETUP_SENT, Input.MESSAGE): State.SETUP_SENT,
-        (State.SETUP_SENT, Input.DEADLINE): State.CLOSED,
-        (State.SETUP_SENT, Input.CLOSE): State.CLOSED,
-        (State.SETUP_SENT, Input.LOST): State.CLOSED,
-        (State.READY, Input.MESSAGE): State.READY,
-        (State.READY, Input.GO_AWAY): State.ROTATING,
-        (State.READY, Input.SEND): State.READY,
-        (State.READY, Input.CLOSE): State.CLOSED,
-        (State.READY, Input.LOST): State.CLOSED,
-        (State.ROTATING, Input.OPENED): State.SETUP_SENT,
-        (State.ROTATING, Input.MESSAGE): State.ROTATING,
-        (State.ROTATING, Input.GO_AWAY): State.ROTATING,
-        (State.ROTATING, Input.SEND): State.ROTATING,
-        (State.ROTATING, Input.DEADLINE): State.CLOSED,
-        (State.ROTATING, Input.CLOSE): State.CLOSED,
-        (State.ROTATING, Input.LOST): State.CLOSED,
-        # The other end may close while we do, and closing twice is no fault.
-        (State.CLOSED, Input.CLOSE): State.CLOSED,
-        (State.CLOSED, Input.LOST): State.CLOSED,
-    }
-)
 
 _FROM_THE_SERVICE = frozenset({Input.SETUP_COMPLETE, Input.MESSAGE, Input.GO_AWAY})
 
@@ -153,7 +75,8 @@ class Session:
 
     `deadline` is the moment, on the clock of the `now` that is passed in, at which `tick` has to
     be called; `None` while there is none. `open_calls` holds the ids of the tool calls that are
-    neither answered nor cancelled. Not safe for use by several threads.
+    neither answered nor cancelled. `turn` is where the model's turn stands. `usage` is the sum of
+    all that the service told. Not safe for use by several threads.
     """
 
     def __init__(
@@ -167,9 +90,11 @@ class Session:
     ) -> None:
         """`handle` resumes a session. The set-up time-out, in seconds, starts at `now`.
 
-        Raises `CallerError` when the model's name is none.
+        Raises, before anything is opened, `CallerError` when the model's name is none, and
+        `InvalidRequest` or `ModelError` for options that cannot work.
         """
-        endpoint.model_name(config.model)  # refused before anything is opened
+        endpoint.model_name(config.model)
+        check(config, endpoint)
         self._config = config
         self._endpoint = endpoint
         self._setup_timeout = setup_timeout
@@ -178,6 +103,8 @@ class Session:
         self.resumable = bool(handle)
         self.deadline: float | None = now + setup_timeout
         self.open_calls: set[str] = set()
+        self.turn = Turn.IDLE
+        self.usage = Usage()
 
     @property
     def state(self) -> State:
@@ -190,6 +117,7 @@ class Session:
         setup = encode(setup_message(self._config, self._endpoint, self.handle))
         rotated = self._state is State.ROTATING
         self._step(Input.OPENED)
+        self.turn = Turn.IDLE
         if rotated:
             self.deadline = now + self._setup_timeout
         return setup
@@ -240,8 +168,29 @@ class Session:
         return encode_audio(pcm, rate)
 
     def audio_end(self) -> bytes:
-        """The microphone pauses; the next audio opens the stream again."""
-        return self._send(ClientMessage(realtime_input=RealtimeInput(audio_stream_end=True)))
+        """The microphone pauses; the next audio opens the stream again.
+
+        Raises `InvalidRequest` without automatic activity detection.
+        """
+        return self._send(audio_end_message(self._config))
+
+    def activity_start(self) -> bytes:
+        """The user begins to speak; interrupts the answer, unless the setup says otherwise.
+
+        Raises `InvalidRequest` where the service finds out by itself.
+        """
+        return self._send(activity_message(self._config, start=True))
+
+    def activity_end(self) -> bytes:
+        """The user has spoken; the model answers. Raises as `activity_start`."""
+        return self._send(activity_message(self._config, start=False))
+
+    def video(self, frame: bytes, mime_type: str = "image/jpeg") -> bytes:
+        """One picture of what the user sees or shows; at most one a second is looked at.
+
+        Raises `InvalidRequest` when it is neither JPEG nor PNG by its type.
+        """
+        return self._send(video_message(frame, mime_type))
 
     def text(self, text: str) -> bytes:
         """Something the user typed; the model answers at once."""
@@ -253,11 +202,23 @@ class Session:
         return self._send(ClientMessage(client_content=content))
 
     def tool_responses(self, responses: Sequence[FunctionResponse]) -> bytes:
-        """Answers to tool calls, also to those of a connection before this one."""
-        answer = ToolResponse(function_responses=list(responses))
-        message = self._send(ClientMessage(tool_response=answer))
+        """Answers to tool calls, also to those of a connection before this one.
+
+        Raises `InvalidRequest` for an answer without id (Developer API), for a scheduling that
+        is none, and for one where the function or the model has none.
+        """
+        message = self._send(tool_response_message(responses, self._config, self._endpoint))
         self.open_calls -= {answer.id for answer in responses if not answer.will_continue}
         return message
+
+    def context_update(
+        self, *, system_instruction: str | None = None, tools: Sequence[AnyTool] | None = None
+    ) -> bytes:
+        """Change the instruction, the tools or both from now on; no tools take all away.
+
+        Only newer models take it. Raises `InvalidRequest` for tools that are none.
+        """
+        return self._send(context_update_message(system_instruction, tools, self._endpoint))
 
     # -- Inside ------------------------------------------------------------------------------
 
@@ -275,6 +236,9 @@ class Session:
             self.deadline = None
 
     def _note(self, event: Event) -> None:
+        if (step := step_of(event)) is not None:
+            self.turn = TURNS[self.turn, step]
+            return
         match event:
             case Ready():
                 self._step(Input.SETUP_COMPLETE)
@@ -289,3 +253,5 @@ class Session:
                 self.open_calls |= {call.id for call in event.calls}
             case ToolCallCancellation():
                 self.open_calls -= set(event.ids)
+            case Usage():
+                self.usage += event
