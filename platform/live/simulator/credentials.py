@@ -6,8 +6,10 @@ its first message was read, as the real server does it.
 
 import hmac
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+from live.simulator.auth_tokens import AuthToken, AuthTokens
 from live.simulator.closes import (
     insufficient_scopes,
     invalid_credentials,
@@ -16,43 +18,82 @@ from live.simulator.closes import (
 )
 from live.simulator.oauth import SCOPE_PREFIX, TokenEndpoint
 from live.simulator.paths import Service
+from live.simulator.rest_errors import keys_not_supported
 
 VERTEX_SCOPE = SCOPE_PREFIX + "cloud-platform"
 DEVELOPER_SCOPE = SCOPE_PREFIX + "generative-language"
 EPHEMERAL = "auth_tokens/"
 
 
-class Credentials:
-    """Checks sockets against the API keys and bearer tokens that this server knows."""
+@dataclass(frozen=True)
+class Presented:
+    """What a request shows: the name of an ephemeral token, a bearer token, a key; "" for none."""
 
-    def __init__(self, api_keys: Collection[str], tokens: TokenEndpoint) -> None:
+    ephemeral: str
+    bearer: str
+    key: str
+
+
+def presented(target: str, headers: Mapping[str, str]) -> Presented:
+    query = parse_qs(target.partition("?")[2])
+    scheme, _, credential = headers.get("Authorization", "").partition(" ")
+    bearer = credential.strip() or query.get("access_token", [""])[0]
+    key = headers.get("x-goog-api-key") or query.get("key", [""])[0]
+    if scheme == "Token" or bearer.startswith(EPHEMERAL):
+        return Presented(bearer, "", "")
+    return Presented(key, "", "") if key.startswith(EPHEMERAL) else Presented("", bearer, key)
+
+
+class Credentials:
+    """Checks callers against the API keys and tokens that this server knows."""
+
+    def __init__(
+        self, api_keys: Collection[str], tokens: TokenEndpoint, ephemeral: AuthTokens
+    ) -> None:
         self._api_keys = api_keys  # the caller's own collection: a key removed there is revoked
         self._tokens = tokens
+        self._ephemeral = ephemeral
 
-    def check(self, service: Service, target: str, headers: Mapping[str, str]) -> None:
-        """Return if the request may use the service. Raises Refusal (1007 or 1008).
+    def check(self, service: Service, target: str, headers: Mapping[str, str]) -> AuthToken | None:
+        """Return if the request may use the service, with its ephemeral token if it has one.
 
-        An OAuth bearer counts before an API key, because callers that send one over the
-        official SDK must send a key too.
+        Raises Refusal (1007 or 1008). An OAuth bearer counts before an API key, because
+        callers that send one over the official SDK must send a key too.
         """
-        query = parse_qs(target.partition("?")[2])
-        scheme, _, bearer = headers.get("Authorization", "").partition(" ")
-        bearer = bearer.strip() or query.get("access_token", [""])[0]
-        key = headers.get("x-goog-api-key") or query.get("key", [""])[0]
-        if scheme == "Token" or bearer.startswith(EPHEMERAL) or key.startswith(EPHEMERAL):
-            raise invalid_credentials() if service.constrained else unregistered_caller()
-        if bearer:
-            self._check_bearer(service, bearer)
-        elif key:
-            self._check_key(key)
+        shown = presented(target, headers)
+        if shown.ephemeral:
+            if not service.constrained:
+                raise unregistered_caller()
+            return self._ephemeral.find(shown.ephemeral)
+        if shown.bearer:
+            self._check_bearer(shown.bearer, VERTEX_SCOPE if service.vertex else DEVELOPER_SCOPE)
+        elif shown.key:
+            self._check_key(shown.key)
         else:
             raise unregistered_caller()
+        return None
 
-    def _check_bearer(self, service: Service, bearer: str) -> None:
+    def check_minting(self, target: str, headers: Mapping[str, str]) -> None:
+        """Return if the request may mint ephemeral tokens: one of them may not. Raises Refusal."""
+        self.check(Service("v1"), target, headers)
+
+    def check_cloud(self, target: str, headers: Mapping[str, str]) -> None:
+        """Return if the request may use Google Cloud's own APIs, which take no API key.
+
+        Raises Refusal or RestError.
+        """
+        shown = presented(target, headers)
+        if shown.bearer:
+            self._check_bearer(shown.bearer, VERTEX_SCOPE)
+        elif shown.key:
+            raise keys_not_supported()
+        else:
+            raise invalid_credentials()
+
+    def _check_bearer(self, bearer: str, wanted: str) -> None:
         token = self._tokens.token(bearer)
         if token is None:
             raise invalid_credentials()
-        wanted = VERTEX_SCOPE if service.vertex else DEVELOPER_SCOPE
         if not any(scope.startswith(wanted) for scope in token.scopes):
             raise insufficient_scopes()
 

@@ -1,30 +1,34 @@
 """One port for WebSockets and for plain HTTP with bodies.
 
 `websockets` serves the WebSocket handshake and reads no request body. So the first
-bytes decide: a GET stays with it, any other request goes to a small HTTP/1.1 exchange
-on h11, which answers once and closes.
+bytes decide: a GET stays with it (`answering_gets` answers those that open no WebSocket),
+any other request goes to a small HTTP/1.1 exchange on h11, which answers once and closes.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import h11
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
-MAX_BODY = 65536
+MAX_BODY = 1024 * 1024  # the setup in a token may hold a long instruction and many tools
+JSON_TYPE = "application/json; charset=UTF-8"
 REQUEST_TIMEOUT_S = 10.0
 _GET = b"GET "
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A whole request; `target` is the path with its query."""
+    """A whole request; `target` is the path with its query, `headers` know no case."""
 
     method: str
     target: str
-    body: bytes
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=Headers)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class HttpResponse:
     body: bytes
 
 
-Answer = Callable[[HttpRequest], HttpResponse]
+Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 class FrontConnection(ServerConnection):
@@ -91,6 +95,36 @@ def answering(answer: Answer) -> type[FrontConnection]:
     return Answering
 
 
+def answering_gets(
+    answer: Answer, is_socket: Callable[[str], bool]
+) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
+    """Return the `process_request` that lets `answer` answer a GET of any other path.
+
+    `is_socket` tells from a request target whether a WebSocket is there.
+    """
+
+    async def process(connection: ServerConnection, request: Request) -> Response | None:
+        if is_socket(request.path):
+            return None
+        headers = _first_of_each(request.headers.raw_items())
+        answered = await answer(HttpRequest("GET", request.path, headers=headers))
+        response = connection.respond(answered.status, answered.body.decode())
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = JSON_TYPE
+        return response
+
+    return process
+
+
+def _first_of_each(headers: Iterable[tuple[str, str]]) -> Headers:
+    # A name that comes twice would make `Headers` raise when it is looked up.
+    found = Headers()
+    for name, value in headers:
+        if name not in found:
+            found[name] = value
+    return found
+
+
 class HttpExchange(asyncio.Protocol):
     """Reads one request of at most `MAX_BODY` bytes, answers it, closes."""
 
@@ -99,6 +133,7 @@ class HttpExchange(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER)
         self._request: h11.Request | None = None
         self._body = b""
+        self._answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -107,6 +142,8 @@ class HttpExchange(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._impatience.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._http.receive_data(data)
@@ -128,18 +165,20 @@ class HttpExchange(asyncio.Protocol):
                     self._respond(HttpResponse(413, b"{}"))
                     return
             elif isinstance(event, h11.EndOfMessage) and self._request is not None:
-                self._respond(self._answered(self._request))
+                self._answering = asyncio.create_task(self._answer_to(self._request))
                 return
             else:
                 return
 
-    def _answered(self, request: h11.Request) -> HttpResponse:
+    async def _answer_to(self, request: h11.Request) -> None:
+        raw = ((name.decode(), value.decode("latin-1")) for name, value in request.headers)
         target = request.target.decode("latin-1")
-        return self._answer(HttpRequest(request.method.decode(), target, self._body))
+        whole = HttpRequest(request.method.decode(), target, self._body, _first_of_each(raw))
+        self._respond(await self._answer(whole))
 
     def _respond(self, response: HttpResponse) -> None:
         headers = [
-            ("Content-Type", "application/json; charset=UTF-8"),
+            ("Content-Type", JSON_TYPE),
             ("Content-Length", str(len(response.body))),
             ("Cache-Control", "no-store"),
             ("Connection", "close"),

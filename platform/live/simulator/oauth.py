@@ -7,7 +7,6 @@ RFC 7523. The audience is always Google's own endpoint, whatever the key file's
 import binascii
 import json
 import secrets
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from live.simulator.fields import decode_base64
+from live.simulator.iam import ServiceAccounts
 
 AUDIENCE = "https://oauth2.googleapis.com/token"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -52,50 +52,15 @@ class AccessToken:
 
 
 class TokenEndpoint:
-    """Knows service accounts and the tokens it gave out: `MAX_TOKENS`, the oldest go first.
+    """Knows the tokens it gave out: `MAX_TOKENS`, the oldest go first.
 
     `wall` returns the time in seconds since 1970.
     """
 
-    def __init__(self, wall: Callable[[], float]) -> None:
+    def __init__(self, wall: Callable[[], float], accounts: ServiceAccounts) -> None:
         self._wall = wall
-        self._keys: dict[tuple[str, str], rsa.RSAPublicKey] = {}
+        self._accounts = accounts
         self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
-
-    def create_service_account(self, name: str, token_uri: str) -> dict[str, str]:
-        """Return the JSON key file of a new service account; takes about 0.1 s."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        project = "parley-simulator"
-        email = f"{name}@{project}.iam.gserviceaccount.com"
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        info = {
-            "type": "service_account",
-            "project_id": project,
-            "private_key_id": secrets.token_hex(20),
-            "private_key": pem.decode(),
-            "client_email": email,
-            "client_id": str(uuid.uuid4().int)[:21],
-            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-            "token_uri": token_uri,
-            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-            "universe_domain": "googleapis.com",
-        }
-        self._keys[email, info["private_key_id"]] = key.public_key()
-        return info
-
-    def trust(self, info: Mapping[str, str]) -> None:
-        """Accept the key in a JSON key file that this or another simulator made.
-
-        Raises ValueError, TypeError or KeyError when it is no such file.
-        """
-        key = serialization.load_pem_private_key(info["private_key"].encode(), None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("the private key of a service account is an RSA key")
-        self._keys[info["client_email"], info["private_key_id"]] = key.public_key()
 
     def grant(self, body: bytes) -> dict[str, Any]:
         """Answer a form-encoded token request. Raises GrantRefused."""
@@ -126,9 +91,12 @@ class TokenEndpoint:
         header, claims = _decoded(signed)
         if header.get("alg") != "RS256":
             raise GrantRefused("invalid_grant", "Invalid JWT Signature.")
-        key = self._keys.get((str(claims.get("iss")), str(header.get("kid"))))
-        if key is None:
+        email = str(claims.get("iss"))
+        if not self._accounts.knows(email):
             raise GrantRefused("invalid_grant", "Invalid grant: account not found")
+        key = self._accounts.public_key(email, str(header.get("kid")))
+        if key is None:
+            raise GrantRefused("invalid_grant", "Invalid JWT Signature.")
         _check_signature(key, signed, signature)
         self._check_claims(claims)
         return claims

@@ -1,7 +1,8 @@
-"""The paths of the Live API: Developer API, its constrained method, and Vertex AI."""
+"""The paths of the Live API, and of what stands beside it: tokens and service-account keys."""
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 _SLASHES = re.compile(r"/{2,}")
 _DEVELOPER = re.compile(
@@ -10,6 +11,10 @@ _DEVELOPER = re.compile(
 )
 _VERTEX = re.compile(
     r"/ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent"
+)
+_AUTH_TOKENS = re.compile(r"/(v1|v1beta|v1alpha)/auth_tokens")
+_KEYS = re.compile(
+    r"/v1/projects/([^/]+)/serviceAccounts/([^/]+)/keys(?:/([^/:]+)(?::(disable|enable))?)?"
 )
 
 
@@ -35,3 +40,27 @@ def service_of(target: str) -> Service | None:
     if match := _VERTEX.fullmatch(path):
         return Service(match[1], vertex=True)
     return None
+
+
+def is_auth_tokens(target: str) -> bool:
+    """Return whether a request target is the collection of ephemeral tokens."""
+    return _AUTH_TOKENS.fullmatch(plain_path(target)) is not None
+
+
+@dataclass(frozen=True)
+class KeyPath:
+    """The keys of a service account, or one key and what to do with it.
+
+    `project` is "-" where the account's own is meant; `key_id` and `verb` may be "".
+    """
+
+    project: str
+    email: str
+    key_id: str = ""
+    verb: str = ""
+
+
+def key_path_of(target: str) -> KeyPath | None:
+    """Return the keys behind a request target, or None for a path that is no such thing."""
+    match = _KEYS.fullmatch(unquote(plain_path(target)))
+    return KeyPath(*(part or "" for part in match.groups())) if match else None

@@ -1,12 +1,22 @@
-"""The plain HTTP side: the OAuth token endpoint, and Google's words for what is not there."""
+"""The plain HTTP side: access tokens, ephemeral tokens, service-account keys.
+
+What is not there is refused in Google's words.
+"""
 
 import logging
+from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 
+from live.simulator.auth_tokens import AuthTokens
+from live.simulator.closes import Refusal
+from live.simulator.credentials import Credentials
 from live.simulator.front import HttpRequest, HttpResponse
+from live.simulator.iam import ServiceAccounts
 from live.simulator.oauth import GrantRefused, TokenEndpoint
-from live.simulator.paths import plain_path
+from live.simulator.paths import KeyPath, is_auth_tokens, key_path_of, plain_path
+from live.simulator.rest_errors import RestError, method_not_allowed, not_found, rest_error_of
 
 log = logging.getLogger(__name__)
 
@@ -14,22 +24,68 @@ log = logging.getLogger(__name__)
 class Rest:
     """Answers HTTP requests that are not WebSocket handshakes."""
 
-    def __init__(self, oauth: TokenEndpoint) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        oauth: TokenEndpoint,
+        auth_tokens: AuthTokens,
+        accounts: ServiceAccounts,
+    ) -> None:
+        self._credentials = credentials
         self._oauth = oauth
+        self._auth_tokens = auth_tokens
+        self._accounts = accounts
 
-    def answer(self, request: HttpRequest) -> HttpResponse:
-        if plain_path(request.target) != "/token":
-            return _error(404, "Requested entity was not found.", "NOT_FOUND")
-        if request.method != "POST":
-            return _error(405, "Method not allowed.", "INVALID_ARGUMENT")
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         try:
-            return HttpResponse(200, msgspec.json.encode(self._oauth.grant(request.body)))
+            return HttpResponse(200, msgspec.json.encode(await self._answer(request)))
         except GrantRefused as refused:
             log.info("refused a token request: %s", refused.error)
             body = {"error": refused.error, "error_description": refused.description}
             return HttpResponse(400, msgspec.json.encode(body))
+        except Refusal as refusal:
+            error = rest_error_of(refusal)
+        except RestError as refused_here:
+            error = refused_here
+        log.info("refused a request with status %d", error.status)
+        return error.response()
+
+    async def _answer(self, request: HttpRequest) -> Any:
+        if plain_path(request.target) == "/token":
+            _only(request, "POST")
+            return self._oauth.grant(request.body)
+        if is_auth_tokens(request.target):
+            _only(request, "POST")
+            self._credentials.check_minting(request.target, request.headers)
+            return self._auth_tokens.create(request.body)
+        if keys := key_path_of(request.target):
+            self._credentials.check_cloud(request.target, request.headers)
+            if keys.key_id:
+                return self._one_key(keys, request)
+            return await self._keys(keys, request)
+        raise not_found()
+
+    async def _keys(self, keys: KeyPath, request: HttpRequest) -> Any:
+        if request.method == "GET":
+            query = parse_qs(request.target.partition("?")[2])
+            types = query.get("keyTypes", []) + query.get("key_types", [])
+            return self._accounts.list_keys(keys.project, keys.email, types)
+        _only(request, "POST")
+        return await self._accounts.create_key(keys.project, keys.email, request.body)
+
+    def _one_key(self, keys: KeyPath, request: HttpRequest) -> Any:
+        place = keys.project, keys.email, keys.key_id
+        if keys.verb:
+            _only(request, "POST")
+            self._accounts.disable_key(*place, disabled=keys.verb == "disable")
+        elif request.method == "GET":
+            return self._accounts.get_key(*place)
+        else:
+            _only(request, "DELETE")
+            self._accounts.delete_key(*place)
+        return {}
 
 
-def _error(status: int, message: str, name: str) -> HttpResponse:
-    error = {"code": status, "message": message, "status": name}
-    return HttpResponse(status, msgspec.json.encode({"error": error}))
+def _only(request: HttpRequest, method: str) -> None:
+    if request.method != method:
+        raise method_not_allowed()

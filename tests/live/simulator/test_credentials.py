@@ -1,9 +1,12 @@
 import pytest
 
+from live.simulator.auth_tokens import AuthTokens
 from live.simulator.closes import Refusal
 from live.simulator.credentials import Credentials
+from live.simulator.iam import ServiceAccounts
 from live.simulator.oauth import TokenEndpoint
 from live.simulator.paths import Service
+from live.simulator.rest_errors import RestError
 from tests.live.simulator.clock import Clock, assertion, grant_form
 
 DEVELOPER = Service("v1beta")
@@ -16,9 +19,13 @@ KEYS = ["right", "second"]
 
 @pytest.fixture
 def tokens(service_account: dict[str, str]) -> TokenEndpoint:
-    endpoint = TokenEndpoint(Clock())
-    endpoint.trust(service_account)
-    return endpoint
+    accounts = ServiceAccounts(Clock())
+    accounts.trust(service_account)
+    return TokenEndpoint(Clock(), accounts)
+
+
+def checking(tokens: TokenEndpoint) -> Credentials:
+    return Credentials(KEYS, tokens, AuthTokens(Clock()))
 
 
 def bearer(tokens: TokenEndpoint, info: dict[str, str], scope: str) -> str:
@@ -30,7 +37,7 @@ def refused(
     tokens: TokenEndpoint, service: Service, target: str, headers: dict[str, str]
 ) -> tuple[int, str]:
     with pytest.raises(Refusal) as caught:
-        Credentials(KEYS, tokens).check(service, target, headers)
+        checking(tokens).check(service, target, headers)
     return caught.value.code, caught.value.reason
 
 
@@ -42,7 +49,7 @@ def refused(
 def test_a_key_is_found_in_the_query_or_the_header(
     tokens: TokenEndpoint, service: Service, target: str, headers: dict[str, str]
 ) -> None:
-    Credentials(KEYS, tokens).check(service, target, headers)
+    checking(tokens).check(service, target, headers)
     assert refused(tokens, service, target.replace("key=", "key=x"), {"x-goog-api-key": "x"}) == (
         1007,
         "API key not valid. Please pass a valid API key.",
@@ -53,7 +60,7 @@ def test_a_bearer_is_found_in_the_header_or_the_query_and_beats_a_dummy_key(
     tokens: TokenEndpoint, service_account: dict[str, str]
 ) -> None:
     token = bearer(tokens, service_account, f"{CLOUD} {LANGUAGE}")
-    credentials = Credentials(KEYS, tokens)
+    credentials = checking(tokens)
     headers = {"Authorization": f"Bearer {token}", "x-goog-api-key": "dummy"}
     for service in (DEVELOPER, VERTEX):
         credentials.check(service, "/", headers)
@@ -63,7 +70,7 @@ def test_a_bearer_is_found_in_the_header_or_the_query_and_beats_a_dummy_key(
 def test_each_api_wants_its_scope(tokens: TokenEndpoint, service_account: dict[str, str]) -> None:
     cloud = {"Authorization": "Bearer " + bearer(tokens, service_account, CLOUD)}
     language = {"Authorization": "Bearer " + bearer(tokens, service_account, LANGUAGE)}
-    credentials = Credentials(KEYS, tokens)
+    credentials = checking(tokens)
     credentials.check(VERTEX, "/", cloud)
     credentials.check(DEVELOPER, "/", language)
     for service, headers in ((DEVELOPER, cloud), (VERTEX, language)):
@@ -108,8 +115,58 @@ def test_unknown_ephemeral_tokens_on_the_right_method(tokens: TokenEndpoint) -> 
 
 def test_a_key_that_is_taken_back_stops_working(tokens: TokenEndpoint) -> None:
     keys = ["right"]
-    credentials = Credentials(keys, tokens)
+    credentials = Credentials(keys, tokens, AuthTokens(Clock()))
     credentials.check(DEVELOPER, "/?key=right", {})
     keys.clear()
     with pytest.raises(Refusal):
         credentials.check(DEVELOPER, "/?key=right", {})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        ("/?access_token={}", {}),
+        ("/?key={}", {}),
+        ("/", {"Authorization": "Token {}", "x-goog-api-key": "{}"}),
+        ("/", {"Authorization": "Token {}"}),
+        ("/", {"x-goog-api-key": "{}"}),
+    ],
+)
+def test_an_ephemeral_token_is_found_in_the_query_or_the_header(
+    tokens: TokenEndpoint, form: tuple[str, dict[str, str]]
+) -> None:
+    ephemeral = AuthTokens(Clock())
+    name = ephemeral.create(b"")["name"]
+    target = form[0].format(name)
+    headers = {key: value.format(name) for key, value in form[1].items()}
+    credentials = Credentials(KEYS, tokens, ephemeral)
+    assert credentials.check(CONSTRAINED, target, headers) is ephemeral.find(name)
+    with pytest.raises(Refusal) as caught:
+        credentials.check_minting(target, headers)
+    assert caught.value.code == 1008
+
+
+def test_who_may_mint(tokens: TokenEndpoint, service_account: dict[str, str]) -> None:
+    credentials = checking(tokens)
+    credentials.check_minting("/v1/auth_tokens?key=right", {})
+    credentials.check_minting("/", {"x-goog-api-key": "second"})
+    token = bearer(tokens, service_account, LANGUAGE)
+    credentials.check_minting("/", {"Authorization": f"Bearer {token}"})
+    with pytest.raises(Refusal):
+        credentials.check_minting("/", {"x-goog-api-key": "wrong"})
+
+
+def test_clouds_own_apis_take_bearers_of_their_scope_and_no_keys(
+    tokens: TokenEndpoint, service_account: dict[str, str]
+) -> None:
+    credentials = checking(tokens)
+    cloud = {"Authorization": "Bearer " + bearer(tokens, service_account, CLOUD)}
+    credentials.check_cloud("/", {**cloud, "x-goog-api-key": "right"})
+    with pytest.raises(RestError) as key:
+        credentials.check_cloud("/", {"x-goog-api-key": "right"})
+    assert (key.value.status, key.value.name) == (401, "UNAUTHENTICATED")
+    language = {"Authorization": "Bearer " + bearer(tokens, service_account, LANGUAGE)}
+    for headers, start in ((language, "Request had insuff"), ({}, "Request had invalid")):
+        with pytest.raises(Refusal) as caught:
+            credentials.check_cloud("/", headers)
+        assert caught.value.reason.startswith(start)

@@ -6,12 +6,18 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from live.simulator.front import MAX_BODY, HttpRequest, HttpResponse, answering
+from live.simulator.front import (
+    MAX_BODY,
+    HttpRequest,
+    HttpResponse,
+    answering,
+    answering_gets,
+)
 
 SEEN: list[HttpRequest] = []
 
 
-def answer(request: HttpRequest) -> HttpResponse:
+async def answer(request: HttpRequest) -> HttpResponse:
     SEEN.append(request)
     return HttpResponse(201, b'{"size": %d}' % len(request.body))
 
@@ -47,7 +53,10 @@ async def test_one_port_serves_http_with_a_body_and_web_sockets() -> None:
             assert await socket.recv() == "still here"
     assert received.startswith(b"HTTP/1.1 201 ")
     assert received.endswith(b'\r\n\r\n{"size": 1000}')
-    assert [HttpRequest("POST", "/token?a=b", b"x" * 1000)] == SEEN
+    assert [(seen.method, seen.target, seen.body) for seen in SEEN] == [
+        ("POST", "/token?a=b", b"x" * 1000)
+    ]
+    assert SEEN[0].headers["host"] == "h"
 
 
 async def test_requests_in_pieces_and_other_methods() -> None:
@@ -83,3 +92,48 @@ async def test_the_same_over_tls(body: bytes) -> None:
         port = server.sockets[0].getsockname()[1]
         received = await exchange(port, [request(body)], client_context)
     assert received.endswith(b'{"size": %d}' % len(body))
+
+
+async def test_a_get_that_opens_no_web_socket_is_answered_too() -> None:
+    SEEN.clear()
+    listening = serve(
+        echo,
+        "127.0.0.1",
+        0,
+        create_connection=answering(answer),
+        process_request=answering_gets(answer, lambda target: target == "/live"),
+    )
+    async with listening as server:
+        port = server.sockets[0].getsockname()[1]
+        extra = "X-Twice: one\r\nX-Twice: two\r\n"
+        received = await exchange(port, [f"GET /list HTTP/1.1\r\nHost: h\r\n{extra}\r\n".encode()])
+        async with connect(f"ws://127.0.0.1:{port}/live") as socket:
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
+    assert received.startswith(b"HTTP/1.1 201 ")
+    assert b"Content-Type: application/json" in received
+    assert received.endswith(b'{"size": 0}')
+    assert [(seen.method, seen.target) for seen in SEEN] == [("GET", "/list")]
+    assert SEEN[0].headers["x-twice"] == "one"
+
+
+async def test_a_client_that_leaves_ends_its_answer() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: HttpRequest) -> HttpResponse:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return HttpResponse(200, b"{}")
+
+    async with serve(echo, "127.0.0.1", 0, create_connection=answering(slow)) as server:
+        port = server.sockets[0].getsockname()[1]
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request(b"x"))
+        async with asyncio.timeout(5):
+            await begun.wait()
+            writer.close()
+            await ended.wait()
+    assert ended.is_set()

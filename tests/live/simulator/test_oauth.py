@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from live.simulator.iam import ServiceAccounts
 from live.simulator.oauth import TOKEN_LIFE_S, GrantRefused, TokenEndpoint
 from tests.live.simulator.clock import SCOPES, Clock, assertion, grant_form
 
@@ -14,10 +15,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def endpoint(clock: Clock, service_account: Info) -> TokenEndpoint:
-    made = TokenEndpoint(clock)
+def accounts(clock: Clock, service_account: Info) -> ServiceAccounts:
+    made = ServiceAccounts(clock)
     made.trust(service_account)
     return made
+
+
+@pytest.fixture
+def endpoint(clock: Clock, accounts: ServiceAccounts) -> TokenEndpoint:
+    return TokenEndpoint(clock, accounts)
 
 
 def refused(endpoint: TokenEndpoint, jwt_text: str) -> tuple[str, str]:
@@ -82,12 +88,29 @@ def test_wrong_claims_are_refused(
     assert words in description
 
 
-def test_another_key_is_refused(clock: Clock, service_account: Info) -> None:
-    endpoint = TokenEndpoint(clock)
-    other = endpoint.create_service_account("tests", "http://127.0.0.1/token")
-    assert refused(endpoint, assertion(service_account, clock))[1].endswith("account not found")
-    forged = {**service_account, "private_key_id": other["private_key_id"]}
-    assert refused(endpoint, assertion(forged, clock))[1] == "Invalid JWT Signature."
+def test_an_unknown_account_and_keys_of_a_known_one(
+    clock: Clock, accounts: ServiceAccounts, endpoint: TokenEndpoint, service_account: Info
+) -> None:
+    stranger = {**service_account, "client_email": "nobody@example.com"}
+    assert refused(endpoint, assertion(stranger, clock))[1].endswith("account not found")
+    other = accounts.create("tests", "http://127.0.0.1/token")
+    for key_id in (other["private_key_id"], "unknown"):
+        forged = {**service_account, "private_key_id": key_id}
+        assert refused(endpoint, assertion(forged, clock))[1] == "Invalid JWT Signature."
+
+
+def test_a_disabled_key_is_refused_and_an_enabled_one_is_not(
+    clock: Clock, accounts: ServiceAccounts, endpoint: TokenEndpoint, service_account: Info
+) -> None:
+    place = "-", service_account["client_email"], service_account["private_key_id"]
+    accounts.disable_key(*place, disabled=True)
+    error = "invalid_grant", "Invalid JWT Signature."
+    assert refused(endpoint, assertion(service_account, clock)) == error
+    accounts.disable_key(*place, disabled=False)
+    answer = endpoint.grant(grant_form(assertion(service_account, clock)))
+    accounts.delete_key(*place)
+    assert refused(endpoint, assertion(service_account, clock)) == error
+    assert endpoint.token(answer["access_token"]) is not None
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c", "e30.e30.", "W10.e30.AA", "é.é.é"])
@@ -99,14 +122,3 @@ def test_other_grant_types_are_refused(endpoint: TokenEndpoint) -> None:
     with pytest.raises(GrantRefused) as caught:
         endpoint.grant(b"grant_type=refresh_token&refresh_token=x")
     assert caught.value.error == "unsupported_grant_type"
-
-
-def test_a_key_file_has_what_googles_have(service_account: Info) -> None:
-    assert service_account["type"] == "service_account"
-    assert service_account["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
-    assert service_account["token_uri"] == "http://127.0.0.1:1/token"
-
-
-def test_only_a_real_key_file_is_trusted(endpoint: TokenEndpoint) -> None:
-    with pytest.raises(ValueError, match="PEM"):
-        endpoint.trust({"private_key": "no", "client_email": "a", "private_key_id": "b"})

@@ -1,6 +1,13 @@
 import pytest
 
-from live.simulator.paths import Service, plain_path, service_of
+from live.simulator.paths import (
+    KeyPath,
+    Service,
+    is_auth_tokens,
+    key_path_of,
+    plain_path,
+    service_of,
+)
 
 DEVELOPER = "/ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.{}.LlmBidiService/BidiGenerateContent"
@@ -38,3 +45,39 @@ def test_other_paths_are_none(path: str) -> None:
 
 def test_plain_path_has_no_query_and_no_repeated_slash() -> None:
     assert plain_path("//token//x?grant=//y") == "/token/x"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/v1/auth_tokens", True),
+        ("//v1beta/auth_tokens?key=k", True),
+        ("/v1alpha/auth_tokens", True),
+        ("/v2/auth_tokens", False),
+        ("/v1/auth_tokens/x", False),
+    ],
+)
+def test_the_path_of_ephemeral_tokens(target: str, expected: bool) -> None:
+    assert is_auth_tokens(target) is expected
+
+
+KEYS = "/v1/projects/{}/serviceAccounts/{}/keys"
+EMAIL = "a@p.iam.gserviceaccount.com"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (KEYS.format("-", EMAIL) + "?keyTypes=USER_MANAGED", KeyPath("-", EMAIL)),
+        (KEYS.format("p", EMAIL.replace("@", "%40")), KeyPath("p", EMAIL)),
+        (KEYS.format("p", EMAIL) + "/0a", KeyPath("p", EMAIL, "0a")),
+        (KEYS.format("p", EMAIL) + "/0a:disable", KeyPath("p", EMAIL, "0a", "disable")),
+        (KEYS.format("p", EMAIL) + "/0a:enable", KeyPath("p", EMAIL, "0a", "enable")),
+        (KEYS.format("p", EMAIL) + "/0a:destroy", None),
+        (KEYS.format("p", EMAIL) + "/", None),
+        (KEYS.format("p", "x/y"), None),
+        ("/v1/projects/p/serviceAccounts", None),
+    ],
+)
+def test_the_paths_of_keys(target: str, expected: KeyPath | None) -> None:
+    assert key_path_of(target) == expected
