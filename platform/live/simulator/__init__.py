@@ -5,7 +5,9 @@ tokens for its own service accounts. It shares no code with the client in `live`
 that a misreading of the protocol shows instead of cancelling out.
 """
 
-from live.simulator.server import SCENARIOS, Scenario, Simulator
+from live.simulator.faults import SCENARIOS
+from live.simulator.scenario import Script
+from live.simulator.server import Simulator
 from live.simulator.talk import Pace
 
-__all__ = ["SCENARIOS", "Pace", "Scenario", "Simulator"]
+__all__ = ["SCENARIOS", "Pace", "Script", "Simulator"]

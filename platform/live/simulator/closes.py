@@ -107,6 +107,18 @@ def session_not_found() -> Refusal:
     return Refusal(1008, SESSION_NOT_FOUND)
 
 
+def quota_exceeded() -> Refusal:
+    return Refusal(
+        1011,
+        "You exceeded your current quota, please check your plan and billing details. For more "
+        "information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.",
+    )
+
+
+def operation_not_implemented() -> Refusal:
+    return Refusal(1008, "Operation is not implemented, or supported, or enabled.")
+
+
 def entity_not_found() -> Refusal:
     return Refusal(1008, "Requested entity was not found.")
 

@@ -10,7 +10,8 @@ answer. What is said while the model may not be cut off waits for its `turnCompl
 from datetime import datetime
 
 from live.simulator import frames
-from live.simulator.closes import Refusal, entity_not_found, invalid_argument
+from live.simulator.calling import Calling
+from live.simulator.closes import Refusal, invalid_argument, operation_not_implemented
 from live.simulator.fields import Fields, read_message
 from live.simulator.hearing import Began, Ended, Hearing
 from live.simulator.media import audio_rate, check_image
@@ -18,11 +19,12 @@ from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
 from live.simulator.sessions import Role, Said, Session, Sessions
 from live.simulator.setup import Setup, content_text
 from live.simulator.skills.manners import unheard_speech
-from live.simulator.speaking import Phase, Speaking
+from live.simulator.speaking import Phase
 from live.simulator.talk import Pace
+from live.simulator.tools import read_tools
 
 
-class Conversation(Speaking):
+class Conversation(Calling):
     """One connection of a session that talks. `epoch` is the time of day at monotonic 0."""
 
     def __init__(
@@ -43,8 +45,12 @@ class Conversation(Speaking):
         self._actions |= {"stall": self._stream_stalled, "heard": self._tell_heard}
 
     @property
+    def _user_speaks(self) -> bool:
+        return self._hearing.active or self._heard is not None
+
+    @property
     def in_mid_speech(self) -> bool:
-        return self.phase is not Phase.IDLE or self._hearing.active or self._heard is not None
+        return self.phase is not Phase.IDLE or self._user_speaks
 
     def receive(self, frame: str | bytes, now: float) -> None:
         name, fields = read_message(frame, self._message)
@@ -56,8 +62,7 @@ class Conversation(Speaking):
             case "context_update":
                 self._context_update(fields)
             case "tool_response":
-                # No skill calls a tool, so an answer to a call answers nothing.
-                raise entity_not_found()
+                self._tool_response(fields, now)
             case _:
                 raise invalid_argument()
 
@@ -88,6 +93,8 @@ class Conversation(Speaking):
     def _realtime_input(self, fields: Fields, now: float) -> None:
         if len(fields) != 1:
             raise invalid_argument()
+        if self.setup.model.native_25 and self._calls.blocked:
+            raise operation_not_implemented()
         [(name, value)] = fields.items()
         match name:
             case "audio":
@@ -95,7 +102,7 @@ class Conversation(Speaking):
             case "media_chunks":
                 self._media_chunk(value[:1], now)
             case "video":
-                check_image(value)
+                self._see(value, now)
             case "text":
                 self._typed(value, now)
             case "audio_stream_end":
@@ -112,9 +119,15 @@ class Conversation(Speaking):
     def _media_chunk(self, blobs: list[Fields], now: float) -> None:
         for blob in blobs:
             if blob.get("mime_type", "").startswith("image/"):
-                check_image(blob)
+                self._see(blob, now)
             else:
                 self._audio(blob, now)
+
+    def _see(self, blob: Fields, now: float) -> None:
+        check_image(blob)
+        if self.setup.covers_all_video or self._hearing.active:
+            self._memory.video_tokens += self.setup.frame_tokens
+        self._limit_life(self.pace.video_session_life, now)
 
     def _manual_activity(self, name: str, now: float) -> None:
         if self._hearing.automatic:
@@ -132,6 +145,8 @@ class Conversation(Speaking):
     def _context_update(self, fields: Fields) -> None:
         if "system_instruction" in fields:
             self._instruction = content_text(fields["system_instruction"])
+        if "tools" in fields:
+            self._tools = read_tools(fields["tools"].get("tools", []), self.setup.model)
 
     # What the model hears
 

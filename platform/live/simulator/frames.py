@@ -6,7 +6,7 @@ defaults left out (section 4.1 of the protocol notes).
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 EMPTY = b"{}\n"
@@ -46,6 +46,23 @@ def go_away(seconds: float) -> bytes:
     """Return `goAway`; the time left is a protobuf Duration."""
     left = f"{seconds:.3f}".rstrip("0").rstrip(".")
     return frame({"goAway": {"timeLeft": f"{left}s"}})
+
+
+def tool_call(calls: Sequence[tuple[str, str, Mapping[str, Any]]]) -> bytes:
+    """Return a `toolCall` of all these (id, name, arguments)."""
+    found = [{"id": call_id, "name": name, "args": args} for call_id, name, args in calls]
+    return frame({"toolCall": {"functionCalls": found}})
+
+
+def tool_call_cancellation(ids: Sequence[str]) -> bytes:
+    """Return a `toolCallCancellation`: the answers to these calls are not waited for."""
+    return frame({"toolCallCancellation": {"ids": list(ids)}})
+
+
+def executable_code(code: str) -> bytes:
+    """Return the `executableCode` part that models before 3.0 send ahead of a call."""
+    part = {"executableCode": {"language": "PYTHON", "code": code}}
+    return content(modelTurn={"parts": [part]})
 
 
 class AudioFrames:

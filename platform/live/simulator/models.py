@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+BLOCKING, NON_BLOCKING = "BLOCKING", "NON_BLOCKING"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -19,6 +21,11 @@ class Model:
     always_proactive: bool = False
     sends_noise: bool = False  # empty messages between the others
     native_25: bool = False
+    activity_only: bool = False  # turnCoverage is TURN_INCLUDES_ONLY_ACTIVITY unless set
+    behaviors: tuple[str, ...] = (BLOCKING, NON_BLOCKING)  # of functions; the first is the default
+    schedules: bool = True  # takes `scheduling` in a toolResponse
+    short_call_ids: bool = False
+    shows_code: bool = False  # an executableCode part ahead of a toolCall
 
 
 _DEVELOPER = (
@@ -28,37 +35,57 @@ _DEVELOPER = (
         thinks=False,
         always_proactive=True,
         sends_noise=True,
+        behaviors=(NON_BLOCKING, BLOCKING),
+        short_call_ids=True,
     ),
     Model(
         name="gemini-3.8-live-extended-thinking",
         tells_voice_activity=True,
         always_proactive=True,
         sends_noise=True,
+        behaviors=(NON_BLOCKING,),
+        schedules=False,
+        short_call_ids=True,
     ),
     Model(
         name="gemini-3.1-flash-live-preview",
         joins_transcript=True,
         update_each_turn=True,
         content_only_seeds=True,
+        behaviors=(BLOCKING,),
+        schedules=False,
     ),
     Model(
         name="gemini-2.5-flash-native-audio-preview-12-2025",
         says_role=False,
         affective=True,
         native_25=True,
+        activity_only=True,
     ),
     Model(
         name="gemini-2.5-flash-native-audio-latest",
         says_role=False,
         affective=True,
         native_25=True,
+        activity_only=True,
     ),
     # Shut down at Google in December 2025; kept here as the one that answers in text.
-    Model(name="gemini-live-2.5-flash-preview", says_role=False, answers_in_text=True),
+    Model(
+        name="gemini-live-2.5-flash-preview",
+        says_role=False,
+        answers_in_text=True,
+        shows_code=True,
+        activity_only=True,
+    ),
 )
 _VERTEX = (
     _DEVELOPER[0],
-    Model(name="gemini-live-2.5-flash-native-audio", affective=True, native_25=True),
+    Model(
+        name="gemini-live-2.5-flash-native-audio",
+        affective=True,
+        native_25=True,
+        activity_only=True,
+    ),
 )
 
 DEVELOPER_MODELS = {f"models/{model.name}": model for model in _DEVELOPER}

@@ -2,33 +2,47 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from websockets.asyncio.server import ServerConnection
+from websockets.protocol import State
 
+from live.simulator.pongs import LatePongs
+from live.simulator.scripted import Scripted
 from live.simulator.talk import Talk
 
 # uvloop's timers count milliseconds: a shorter wait would spin.
 SHORTEST_WAIT_S = 0.001
+MAX_LATE_PONGS = 64
 
 
 class Pump:
     """Reads, tells the time, writes, until the connection ends.
 
     Nothing is queued here. While a client does not read, `send` waits, and with it the
-    reading of more input and the making of more output.
+    reading of more input and the making of more output. `check` is asked before each
+    message of the client and may raise Refusal.
     """
 
-    def __init__(self, connection: ServerConnection, talk: Talk) -> None:
+    def __init__(
+        self,
+        connection: ServerConnection,
+        talk: Talk | Scripted,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self._connection = connection
         self._talk = talk
+        self._check = check
         self._writing = asyncio.Lock()
         self._ready = asyncio.Event()
         self._ring = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._stalled_until = 0.0
+        self._late_pongs = 0
 
     async def run(self) -> None:
-        """Run to the end of the connection. Raises Refusal or ConnectionClosed."""
+        """Run to the end of the connection. Raises Refusal, Dropped or ConnectionClosed."""
         self._talk.start(time.monotonic())
         self._arm()
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._tick())}
@@ -38,6 +52,7 @@ class Pump:
                 await task
         finally:
             self._disarm()
+            self._read_on()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -47,6 +62,8 @@ class Pump:
         await self._ready.wait()
         while True:
             frame = await self._connection.recv()
+            if self._check is not None:
+                self._check()
             self._talk.receive(frame, time.monotonic())
             await self._flush()
             self._arm()
@@ -57,6 +74,7 @@ class Pump:
             self._ring.clear()
             self._armed_for = 0.0
             self._talk.advance(time.monotonic())
+            self._hinder()
             await self._flush()
             self._arm()
             if self._talk.ready:
@@ -79,3 +97,32 @@ class Pump:
     def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _hinder(self) -> None:
+        """Stall, and hold pongs back, as the talk wants it."""
+        until = self._talk.stalled_until
+        if until > self._stalled_until:
+            self._stalled_until = until
+            if self._connection.transport.is_reading():
+                self._connection.transport.pause_reading()
+            wait = max(0.0, until - time.monotonic())
+            asyncio.get_running_loop().call_later(wait, self._read_on)
+        protocol = self._connection.protocol
+        if self._talk.pong_delay and isinstance(protocol, LatePongs):
+            protocol.later = self._hold_pong
+
+    def _read_on(self) -> None:
+        if self._stalled_until and not self._connection.transport.is_closing():
+            self._connection.transport.resume_reading()
+
+    def _hold_pong(self, data: bytes) -> None:
+        if self._late_pongs < MAX_LATE_PONGS:
+            self._late_pongs += 1
+            asyncio.get_running_loop().call_later(self._talk.pong_delay, self._send_pong, data)
+
+    def _send_pong(self, data: bytes) -> None:
+        self._late_pongs -= 1
+        protocol = self._connection.protocol
+        if isinstance(protocol, LatePongs) and protocol.state is State.OPEN:
+            protocol.send_late_pong(data)
+            self._connection.send_data()

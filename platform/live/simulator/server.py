@@ -5,35 +5,39 @@ import logging
 import secrets
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
+from live.simulator.auth_tokens import AuthToken, AuthTokens
 from live.simulator.closes import Refusal, internal_error, setup_out_of_place
 from live.simulator.conversation import Conversation
 from live.simulator.credentials import Credentials
 from live.simulator.echo import Echo
+from live.simulator.faults import find_script
 from live.simulator.fields import read_message
-from live.simulator.front import answering
+from live.simulator.front import answering, answering_gets
+from live.simulator.iam import ServiceAccounts
 from live.simulator.oauth import TokenEndpoint
 from live.simulator.paths import service_of
+from live.simulator.playbill import Playbill
+from live.simulator.pongs import with_late_pongs
 from live.simulator.pump import Pump
 from live.simulator.rest import Rest
+from live.simulator.scenario import Script
 from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
-from live.simulator.sessions import Session, Sessions
+from live.simulator.scripted import Dropped, Scripted
+from live.simulator.sessions import MAX_OPEN_SESSIONS, Session, Sessions
 from live.simulator.setup import Setup, read_setup
 from live.simulator.talk import Pace, Talk
 
 log = logging.getLogger(__name__)
 
-Scenario = Literal["conversation", "echo"]
-SCENARIOS: tuple[Scenario, ...] = ("conversation", "echo")
 MAX_MESSAGE = 4 * 1024 * 1024
 # Above this much unsent, sending waits, and with it reading and speaking.
 WRITE_LIMIT = 64 * 1024
@@ -42,12 +46,16 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 class Simulator:
-    """A stand-in for Google: the Live WebSocket and the OAuth token endpoint.
+    """A stand-in for Google: the Live WebSocket, and the HTTP side with tokens and keys.
 
     An async context manager. Without `api_keys` it makes one key. With `tls_port` it also
     serves TLS there, by `ssl_context`; port 0 takes a free one. `pace` may be exchanged while
     it serves; sessions keep the one they began with. `resume_wait` is how long the resumption
-    of an idle session fails after its end, in seconds (the real server: 1).
+    of an idle session fails after its end, in seconds (the real server: 1), `max_sessions` how
+    many may be open at once. `scenario` is a name of `faults.SCENARIOS` or a script; `seed`
+    chooses wordings and noise, but names (handles, ids of sessions and calls) are always new,
+    because a client may meet two runs of the server. `wall` is the time
+    of day by which tokens expire.
     """
 
     def __init__(  # noqa: PLR0913 - the options of a server, all but two with defaults
@@ -58,26 +66,28 @@ class Simulator:
         tls_port: int | None = None,
         ssl_context: ssl.SSLContext | None = None,
         seed: int = 0,
-        scenario: Scenario = "conversation",
+        scenario: str | Script = "conversation",
         api_keys: Collection[str] | None = None,
         pace: Pace | None = None,
         resume_wait: float = 1.0,
+        max_sessions: int = MAX_OPEN_SESSIONS,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        if scenario not in SCENARIOS:
-            raise ValueError(f"scenario is one of {', '.join(SCENARIOS)}")
         if (tls_port is None) != (ssl_context is None):
             raise ValueError("tls_port and ssl_context are given together")
         self.host = host
         self.api_keys = list(api_keys or [f"sim-key-{secrets.token_urlsafe(24)}"])
-        self.oauth = TokenEndpoint(time.time)
-        self.sessions = Sessions(resume_wait=resume_wait)
+        self.accounts = ServiceAccounts(wall)
+        self.oauth = TokenEndpoint(wall, self.accounts)
+        self.auth_tokens = AuthTokens(wall)
+        self.sessions = Sessions(resume_wait=resume_wait, max_open=max_sessions)
         self._ports = port, tls_port
         self._ssl_context = ssl_context
         self._seed = seed
-        self._scenario = scenario
+        self._playbill = Playbill(find_script(scenario) if isinstance(scenario, str) else scenario)
         self.pace = pace or Pace()
-        self._credentials = Credentials(self.api_keys, self.oauth)
-        self._rest = Rest(self.oauth)
+        self._credentials = Credentials(self.api_keys, self.oauth, self.auth_tokens)
+        self._rest = Rest(self._credentials, self.oauth, self.auth_tokens, self.accounts)
         self._epoch = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._servers: list[Server] = []
         self._closing = AsyncExitStack()
@@ -98,7 +108,15 @@ class Simulator:
 
     def service_account_info(self, name: str = "parley") -> dict[str, str]:
         """Return a JSON key file of a new service account that this server accepts."""
-        return self.oauth.create_service_account(name, f"{self.url}/token")
+        return self.accounts.create(name, f"{self.url}/token")
+
+    def script(self, script: str | Script, connections: int = 1) -> None:
+        """Let the next `connections` play a script, or a scenario by its name.
+
+        Raises ValueError for an unknown name. See `Playbill` for the other ways to ask.
+        """
+        found = find_script(script) if isinstance(script, str) else script
+        self._playbill.order(found, connections)
 
     async def __aenter__(self) -> Self:
         port, tls_port = self._ports
@@ -122,8 +140,8 @@ class Simulator:
             self.host,
             port,
             ssl=context,
-            create_connection=answering(self._rest.answer),
-            process_request=_refuse_unknown_path,
+            create_connection=with_late_pongs(answering(self._rest.answer), MAX_MESSAGE),
+            process_request=answering_gets(self._rest.answer, _is_live),
             compression=None,
             ping_interval=None,  # the real server never pings
             close_timeout=CLOSE_TIMEOUT_S,
@@ -139,51 +157,68 @@ class Simulator:
         except Refusal as refusal:
             log.info("closing a session with code %d", refusal.code)
             await connection.close(refusal.code, refusal.reason)
+        except Dropped:
+            connection.transport.abort()
         except (ConnectionClosed, TimeoutError):
             log.debug("a client left")
 
     async def _talk(self, connection: ServerConnection) -> None:
-        setup = await self._admit(connection)
-        now = time.monotonic()
-        session = self.sessions.resume(setup.handle, now) if setup.handle else Session()
-        talk = self._new_talk(setup, session)
+        setup, token = await self._admit(connection)
+        script = self._script_for(connection)
+        session = self.sessions.admit(
+            setup.handle, time.monotonic(), model=setup.model.name, vertex=setup.vertex
+        )
+        talk = self._new_talk(setup, session, script)
         try:
-            await Pump(connection, talk).run()
+            await Pump(connection, talk, token.check if token else None).run()
         finally:
             self._end(talk, session, time.monotonic())
 
-    async def _admit(self, connection: ServerConnection) -> Setup:
-        """Read the first message and check the caller, then the message. Raises Refusal."""
+    async def _admit(self, connection: ServerConnection) -> tuple[Setup, AuthToken | None]:
+        """Read the first message and check the caller, then the message. Raises Refusal.
+
+        An ephemeral token comes with the setup that holds under it.
+        """
         request = connection.request
         service = service_of(request.path) if request else None
         if request is None or service is None:
             raise internal_error()
         async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
             frame = await connection.recv()
-        self._credentials.check(service, request.path, request.headers)
+        token = self._credentials.check(service, request.path, request.headers)
         message = VERTEX_MESSAGE if service.vertex else DEVELOPER_MESSAGE
         name, fields = read_message(frame, message)
         if name != "setup":
             raise setup_out_of_place()
-        return read_setup(fields, service)
+        setup = read_setup(token.constraints.apply(fields) if token else fields, service)
+        if token:
+            token.begin(resumes=bool(setup.handle))
+        return setup, token
 
-    def _new_talk(self, setup: Setup, session: Session) -> Talk:
-        if self._scenario == "echo":
-            return Echo(setup, self.pace, session, self.sessions)
-        return Conversation(
-            setup, self.pace, session, self.sessions, epoch=self._epoch, seed=self._seed
-        )
+    def _script_for(self, connection: ServerConnection) -> Script:
+        request = connection.request
+        if request is None:
+            raise internal_error()
+        return self._playbill.script_for(request.path, request.headers)
 
-    def _end(self, talk: Talk, session: Session, now: float) -> None:
+    def _new_talk(self, setup: Setup, session: Session, script: Script) -> Talk | Scripted:
+        talk: Talk
+        if self._playbill.talk_of(script) == "echo":
+            talk = Echo(setup, self.pace, session, self.sessions)
+        else:
+            talk = Conversation(
+                setup, self.pace, session, self.sessions, epoch=self._epoch, seed=self._seed
+            )
+        return Scripted(talk, script, resumes=bool(setup.handle)) if script.steps else talk
+
+    def _end(self, talk: Talk | Scripted, session: Session, now: float) -> None:
         in_mid_speech = talk.in_mid_speech
         talk.finish(now)
         self.sessions.closed(session, now, in_mid_speech=in_mid_speech)
 
 
-def _refuse_unknown_path(connection: ServerConnection, request: Request) -> Response | None:
-    if service_of(request.path) is not None:
-        return None
-    return connection.respond(404, "Not Found\n")
+def _is_live(target: str) -> bool:
+    return service_of(target) is not None
 
 
 def _port(server: Server) -> int:

@@ -16,6 +16,7 @@ from live.simulator.closes import (
 from live.simulator.fields import Fields
 from live.simulator.models import DEVELOPER_MODELS, VERTEX_MODELS, VOICES, Model
 from live.simulator.paths import Service
+from live.simulator.tools import Tools, read_tools
 
 _VERTEX_NAME = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(publishers/google/models/[^/]+)")
 _NOT_LIVE = frozenset(
@@ -25,9 +26,26 @@ _NOT_LIVE = frozenset(
 _HIGH, _LOW = Detection(), Detection(threshold=0.012, prefix_ms=140, silence_ms=1000)
 
 
+CONTEXT_TOKENS = 131072
+FRAME_TOKENS = {"MEDIA_RESOLUTION_LOW": 64, "MEDIA_RESOLUTION_MEDIUM": 256}
+DEFAULT_FRAME_TOKENS = 258
+
+
+@dataclass(frozen=True)
+class Window:
+    """Context window compression: above `trigger_tokens` the oldest go, down to the target."""
+
+    trigger_tokens: int
+    target_tokens: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A session's settings. `handle` is "" for a new session."""
+    """A session's settings. `handle` is "" for a new session.
+
+    `frame_tokens` is what one video frame costs; without `covers_all_video` only frames that
+    were sent while the user spoke belong to the turn (`turnCoverage`).
+    """
 
     model: Model
     vertex: bool
@@ -43,6 +61,10 @@ class Setup:
     resumable: bool
     handle: str
     seeding: bool
+    tools: Tools
+    compression: Window | None
+    covers_all_video: bool
+    frame_tokens: int
 
 
 def read_setup(fields: Fields, service: Service) -> Setup:
@@ -71,6 +93,10 @@ def read_setup(fields: Fields, service: Service) -> Setup:
         resumable="session_resumption" in fields,
         handle=fields.get("session_resumption", {}).get("handle", ""),
         seeding=fields.get("history_config", {}).get("initial_history_in_client_content", False),
+        tools=read_tools(fields.get("tools", []), model),
+        compression=_compression(fields.get("context_window_compression", {})),
+        covers_all_video=_covers_all_video(realtime.get("turn_coverage", ""), model),
+        frame_tokens=FRAME_TOKENS.get(generation.get("media_resolution", ""), DEFAULT_FRAME_TOKENS),
     )
 
 
@@ -130,6 +156,22 @@ def _voice(generation: Fields) -> str:
     if name and name.lower() not in VOICES:
         raise invalid_argument()
     return str(name)
+
+
+def _compression(fields: Fields) -> Window | None:
+    if "sliding_window" not in fields:
+        return None  # no mechanism was chosen
+    trigger = fields.get("trigger_tokens", CONTEXT_TOKENS * 8 // 10)
+    target = fields["sliding_window"].get("target_tokens", trigger // 2)
+    if not 0 <= target <= trigger:
+        raise invalid_argument()
+    return Window(trigger, target)
+
+
+def _covers_all_video(coverage: str, model: Model) -> bool:
+    if not coverage or coverage.endswith("UNSPECIFIED"):
+        return not model.activity_only
+    return coverage != "TURN_INCLUDES_ONLY_ACTIVITY"
 
 
 def _detection(activity: Fields, service: Service) -> Detection:

@@ -22,6 +22,7 @@ class Phase(Enum):
 
     IDLE = "idle"
     THINKING = "thinking"
+    CALLING = "calling"  # waits for the answer to a BLOCKING call
     GENERATING = "generating"
     PLAYING = "playing"
 
@@ -42,6 +43,9 @@ class Speaking(Talk):
         super().__init__(setup, pace, session, sessions)
         self.phase = Phase.IDLE
         self._memory = session.memory
+        self._calls = session.calls
+        self._tools = setup.tools
+        self._results: list[str] = []  # what functions answered, not told yet
         self._epoch = epoch
         self._seed = seed
         self._chance = random.Random(seed)  # noqa: S311 - chance for noise, not a secret
@@ -61,19 +65,20 @@ class Speaking(Talk):
 
     def _remember_user(self, said: Said) -> None:
         """Remember what the user said; during an answer, as said after it."""
-        if self._answer is None:
+        if self.phase in (Phase.IDLE, Phase.THINKING):
             self._memory.add(said)
         else:
             self._said_meanwhile.append(said)
 
     def _respond(self, now: float, after: float) -> None:
-        if self.phase in (Phase.GENERATING, Phase.PLAYING):
+        if self.phase not in (Phase.IDLE, Phase.THINKING):
             self._answer_waits = True
             return
         self.phase = Phase.THINKING
         self._deadlines["answer"] = now + after
 
-    def _begin_answer(self, when: float) -> None:
+    def _answer_text(self, when: float) -> str:
+        results, self._results = self._results, []
         asked = Asked(
             text=self._memory.unanswered(),
             history=self._memory.earlier(),
@@ -81,10 +86,14 @@ class Speaking(Talk):
             now=self._epoch + timedelta(seconds=when),
             seed=self._seed,
         )
-        pitch = pitch_of(self.setup.voice)
-        self._answer = Answer(answer(asked), spoken=not self.setup.text_answers, pitch=pitch)
+        return " ".join(results + ([answer(asked)] if asked.text or not results else []))
+
+    def _begin_answer(self, when: float) -> None:
+        text, pitch = self._answer_text(when), pitch_of(self.setup.voice)
+        self._answer = Answer(text, spoken=not self.setup.text_answers, pitch=pitch)
         self._answer_from = when
         self.phase = Phase.GENERATING
+        self._tell_not_resumable()
         self._send_chunk(when)
 
     def _send_chunk(self, when: float) -> None:
@@ -135,9 +144,14 @@ class Speaking(Talk):
         self._end_turn(when)
         if self.setup.model.update_each_turn and self.setup.resumable:
             self._tell_handle(when)
-        if self._answer_waits:
-            self._answer_waits = False
+        waits, self._answer_waits = self._answer_waits, False
+        if waits and (self._results or self._memory.unanswered()):
             self._respond(when, self.pace.thinking)
+
+    def _tell_not_resumable(self) -> None:
+        """Say that the session cannot be resumed now; defaults are left out on the wire."""
+        if self.setup.model.update_each_turn and self.setup.resumable:
+            self._out.append(frames.frame({"sessionResumptionUpdate": {}}))
 
     def _cut(self, now: float) -> None:
         """Stop thinking or speaking at once; what was said is remembered as far as it played."""
@@ -151,7 +165,13 @@ class Speaking(Talk):
     def _end_turn(self, now: float) -> None:
         ended = self._turn_end(self._answer)
         self._remember_answer(now)
+        self._compress()
         self._out.append(ended)
+
+    def _compress(self) -> None:
+        window = self.setup.compression
+        if window is not None and self._memory.tokens > window.trigger_tokens:
+            self._memory.cut_to(window.target_tokens)
 
     def _turn_end(self, said: Answer | None) -> bytes:
         usage = usage_metadata(self._memory, self._instruction, said, vertex=self.setup.vertex)

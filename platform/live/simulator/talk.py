@@ -5,6 +5,7 @@ each with the monotonic time in seconds, and sends what `take` returns. A Refusa
 any of them ends the connection.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ class Pace:
 
     All in seconds, but `speed` (sound is sent this many times faster than it plays) and
     `playback` (the share of the playing time that turnComplete waits for).
+
+    A session without context window compression ends with its `session_life` (documented: 15
+    minutes with sound, 2 with video too, on Vertex AI 10), resumed or not.
     """
 
     setup: float = 0.3
@@ -36,15 +40,26 @@ class Pace:
     stall: float = 1.0
     go_away: float = 540.0
     time_left: float = 50.0
+    session_life: float = 900.0
+    vertex_session_life: float = 600.0
+    video_session_life: float = 120.0
 
 
 class Talk(ABC):
-    """One connection from its accepted `setup` on: setupComplete, the update, goAway."""
+    """One connection from its accepted `setup` on: setupComplete, the update, goAway.
+
+    The pump reads nothing before `stalled_until`, and answers pings `pong_delay` seconds late.
+    """
+
+    stalled_until: float = 0.0
+    pong_delay: float = 0.0
 
     def __init__(self, setup: Setup, pace: Pace, session: Session, sessions: Sessions) -> None:
         self.setup = setup
         self.pace = pace
         self.ready = False
+        self._started = 0.0
+        self._life_ends = math.inf
         self._session = session
         self._sessions = sessions
         self._out: list[bytes] = []
@@ -63,8 +78,11 @@ class Talk(ABC):
 
     def start(self, now: float) -> None:
         """Begin, as soon as the client's `setup` was accepted."""
+        self._started = now
         self._deadlines["setup"] = now + self.pace.setup
         self._deadlines["go away"] = now + self.pace.go_away
+        pace = self.pace
+        self._limit_life(pace.vertex_session_life if self.setup.vertex else pace.session_life, now)
 
     @abstractmethod
     def receive(self, frame: str | bytes, now: float) -> None:
@@ -103,9 +121,27 @@ class Talk(ABC):
         update = {"newHandle": self._sessions.new_handle(self._session), "resumable": True}
         self._out.append(frames.frame({"sessionResumptionUpdate": update}))
 
+    def _limit_life(self, life_s: float, now: float) -> None:
+        """End the session `life_s` after its first beginning, unless its window is compressed."""
+        if self.setup.compression is not None or "go away" not in self._deadlines:
+            return
+        ends = now + life_s - self._session.used_s - (now - self._started)
+        if ends < self._life_ends:
+            self._life_ends = ends
+            latest = max(now, ends - self.pace.time_left)
+            self._deadlines["go away"] = min(self._deadlines["go away"], latest)
+
+    def say_go_away(self, when: float, time_left: float) -> None:
+        """Announce the end of the connection, `time_left` seconds and a second from now."""
+        self._deadlines.pop("go away", None)
+        self._out.append(frames.go_away(time_left))
+        self._deadlines["overstay"] = when + time_left + GRACE_S
+
     def _say_go_away(self, when: float) -> None:
-        self._out.append(frames.go_away(self.pace.time_left))
-        self._deadlines["overstay"] = when + self.pace.time_left + GRACE_S
+        left = max(0.0, min(self.pace.time_left, self._life_ends - when))
+        # When it is the session that ends, no handle leads back to it.
+        self._session.ended = when + left >= self._life_ends
+        self.say_go_away(when, left)
 
     def _overstay(self, _when: float) -> None:
         raise overstayed()

@@ -15,13 +15,14 @@ def usage_metadata(
     """
     text = text_tokens(instruction) + sum(turn.text_tokens for turn in memory)
     audio = sum(turn.audio_tokens for turn in memory)
+    video = memory.video_tokens
     response, modality = _response(said)
     name = "candidates" if vertex else "response"
-    usage: dict[str, Any] = {"promptTokenCount": text + audio}
+    usage: dict[str, Any] = {"promptTokenCount": text + audio + video}
     if response:
         usage[f"{name}TokenCount"] = response
-    usage["totalTokenCount"] = text + audio + response
-    usage["promptTokensDetails"] = _details({"TEXT": text, "AUDIO": audio})
+    usage["totalTokenCount"] = text + audio + video + response
+    usage["promptTokensDetails"] = _details({"TEXT": text, "AUDIO": audio, "VIDEO": video})
     if response:
         usage[f"{name}TokensDetails"] = _details({modality: response})
     if vertex:

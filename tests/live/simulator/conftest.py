@@ -2,11 +2,11 @@
 
 import pytest
 
-from live.simulator.oauth import TokenEndpoint
+from live.simulator.iam import ServiceAccounts
 from tests.live.simulator.clock import Clock
 
 
 @pytest.fixture(scope="session")
 def service_account() -> dict[str, str]:
-    """A JSON key file; an endpoint accepts it after `trust`."""
-    return TokenEndpoint(Clock()).create_service_account("tests", "http://127.0.0.1:1/token")
+    """A JSON key file; service accounts know it after `trust`."""
+    return ServiceAccounts(Clock()).create("tests", "http://127.0.0.1:1/token")

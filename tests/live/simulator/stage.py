@@ -11,6 +11,7 @@ from live.simulator.echo import Echo
 from live.simulator.fields import read_message
 from live.simulator.paths import Service
 from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
+from live.simulator.scripted import Scripted
 from live.simulator.sessions import Session, Sessions
 from live.simulator.setup import Setup, read_setup
 from live.simulator.speech import hear
@@ -47,7 +48,7 @@ def audio_message(pcm: bytes, rate: int = 16000) -> dict[str, Any]:
 class Stage:
     """One `Talk` and its clock. `heard` holds (second, message) of all it sent."""
 
-    def __init__(self, make: Callable[[Session, Sessions], Talk]) -> None:
+    def __init__(self, make: Callable[[Session, Sessions], Talk | Scripted]) -> None:
         self.sessions = Sessions()
         self.session = Session()
         self.talk = make(self.session, self.sessions)

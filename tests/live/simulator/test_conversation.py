@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from live.simulator.closes import Refusal
@@ -304,3 +305,60 @@ def test_what_ends_the_connection(message: dict[str, object], code: int) -> None
 def test_the_service_decides_what_is_known() -> None:
     stage = conversation(AUDIO_SETUP, Service("v1alpha"))
     assert refused(stage, {"setup": {"explicitVadSignal": True}})[0] == 1007
+
+
+def test_video_counts_in_the_context_as_the_coverage_says() -> None:
+    frame = {"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": "_9j_"}}}
+    for coverage, counted in (("TURN_INCLUDES_ONLY_ACTIVITY", 0), ("TURN_INCLUDES_ALL_INPUT", 258)):
+        stage = conversation(realtimeInputConfig={"turnCoverage": coverage})
+        stage.send(frame)
+        stage.type("Say yes.")
+        stage.wait(4)
+        details = {
+            each["modality"]: each["tokenCount"] for each in stage.usage()["promptTokensDetails"]
+        }
+        assert details.get("VIDEO", 0) == counted
+
+
+def test_a_compressed_context_stays_small() -> None:
+    window = {"triggerTokens": 60, "slidingWindow": {"targetTokens": 30}}
+    stage = conversation(contextWindowCompression=window)
+    for number in range(12):
+        stage.type(f"Say this is turn number {number}.")
+        stage.wait(8)
+        assert stage.usage()["promptTokenCount"] < 250
+    assert stage.session.memory.tokens <= 60
+
+
+def test_the_same_seed_says_the_same() -> None:
+    def talked() -> list[object]:
+        stage = conversation()
+        for text in ("Hello.", "Tell me a story.", "Thanks!"):
+            stage.type(text)
+            stage.wait(20)
+        return [pair for pair in stage.heard if "sessionResumptionUpdate" not in pair[1]]
+
+    assert talked() == talked()
+
+
+def lossy(pcm: bytes) -> bytes:
+    """What a browser's microphone makes of it: a codec's noise, soft gain, lost pieces."""
+    chance = np.random.default_rng(7)
+    samples = np.frombuffer(pcm, "<i2").astype(float)
+    gain = 0.5 + 0.2 * np.sin(np.arange(len(samples)) / 9000)
+    noisy = samples * gain + chance.normal(scale=60, size=len(samples))
+    for start in range(20000, len(noisy), 24000):
+        noisy[start : start + 160] = 0
+    return bytes(np.clip(noisy, -32768, 32767).astype("<i2").tobytes())
+
+
+def test_lossy_sound_in_odd_pieces_is_a_turn_all_the_same() -> None:
+    stage = conversation()
+    sound = lossy(question() + SILENCE * 3)
+    for start in range(0, len(sound), 1365):
+        stage.wait(0.04)
+        stage.send(audio_message(sound[start : start + 1365]))
+    stage.wait(6)
+    [heard] = stage.understood()
+    assert "trail runner" in heard
+    assert stage.said().startswith("The Trail Runner costs")

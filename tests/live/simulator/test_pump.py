@@ -1,9 +1,12 @@
 import asyncio
 import json
+import time
 
 from websockets.asyncio.client import ClientConnection
 
-from live.simulator import Pace, Simulator
+from live.simulator import Pace, Script, Simulator
+from live.simulator.scenario import Stall, Step
+from live.simulator.server import MAX_MESSAGE
 from tests.live.simulator.stage import audio_message
 from tests.live.simulator.wire import close_of, dial, receive_until, send, set_up
 
@@ -57,3 +60,36 @@ async def test_time_goes_on_without_any_message() -> None:
         code, reason = await close_of(socket)
     assert code == 1008
     assert reason.startswith("Connection aborted")
+
+
+async def test_a_stalled_server_reads_nothing_and_then_everything() -> None:
+    async with Simulator(pace=QUICK) as simulator:
+        simulator.script(Script(steps=(Step(do=Stall(seconds=0.4)),)))
+        begun = time.monotonic()
+        async with dial(simulator) as socket:
+            await set_up(socket)
+            await (await socket.ping())
+            assert time.monotonic() - begun >= 0.4
+            await send(socket, {"realtimeInput": {"text": "Say yes."}})
+            assert await receive_until(socket, "turnComplete")
+
+
+async def test_a_drop_is_no_close() -> None:
+    async with Simulator(pace=QUICK) as simulator:
+        simulator.script("drop")
+        async with dial(simulator) as socket:
+            await set_up(socket)
+            await send(socket, {"realtimeInput": {"text": "Tell me a long story."}})
+            assert await close_of(socket) == (1006, "")
+        async with dial(simulator) as socket:
+            await set_up(socket)
+
+
+async def test_a_message_of_more_than_four_mebibytes_is_too_big() -> None:
+    async with Simulator(pace=QUICK) as simulator, dial(simulator) as socket:
+        await set_up(socket)
+        # The head of a masked binary frame (RFC 6455, 5.2): its length alone is refused.
+        size = (MAX_MESSAGE + 1).to_bytes(8, "big")
+        socket.transport.write(b"\x82\xff" + size + bytes(4))
+        code, _reason = await close_of(socket)
+    assert code == 1009

@@ -11,7 +11,8 @@ from google.genai import errors, types
 from google.genai.live import AsyncSession
 from google.oauth2 import service_account
 
-from live.simulator import Pace, Simulator
+from live.simulator import Pace, Script, Simulator
+from live.simulator.scenario import GoAway, Step
 from live.simulator.speech import hear, speak
 
 MODEL = "gemini-3.8-live"
@@ -21,7 +22,15 @@ CONFIG = types.LiveConnectConfig(
     output_audio_transcription=types.AudioTranscriptionConfig(),
     session_resumption=types.SessionResumptionConfig(),
 )
-PACE = Pace(setup=0.05, thinking=0.05, hearing=0.05, playback=0.3)
+PACE = Pace(setup=0.02, first_update=0.01, thinking=0.02, hearing=0.02, playback=0.1, speed=20)
+BOOK_SLOT = types.FunctionDeclaration(
+    name="book_slot",
+    description="Books a slot",
+    parameters=types.Schema(
+        type=types.Type.OBJECT,
+        properties={"hour": types.Schema(type=types.Type.INTEGER)},
+    ),
+)
 
 
 @pytest.fixture
@@ -145,3 +154,132 @@ async def test_a_service_account_on_vertex(simulator: Simulator) -> None:
         turn = await turn_of(session)
     assert turn.said == "yes."
     assert turn.tokens > 0
+
+
+def with_tools(*functions: types.FunctionDeclaration) -> types.LiveConnectConfig:
+    return CONFIG.model_copy(update={"tools": [types.Tool(function_declarations=list(functions))]})
+
+
+async def calls_of(session: AsyncSession) -> list[types.FunctionCall]:
+    async for message in session.receive():
+        if message.tool_call and message.tool_call.function_calls:
+            return message.tool_call.function_calls
+    return []
+
+
+def booked(
+    call: types.FunctionCall, scheduling: types.FunctionResponseScheduling | None = None
+) -> types.FunctionResponse:
+    return types.FunctionResponse(
+        id=call.id, name=call.name, response={"output": "booked"}, scheduling=scheduling
+    )
+
+
+async def test_a_tool_call_and_its_response(simulator: Simulator) -> None:
+    config = with_tools(BOOK_SLOT, types.FunctionDeclaration(name="look_up"))
+    async with client(simulator).aio.live.connect(model=MODEL, config=config) as session:
+        await say(session, "Please book slot nine, and look up.")
+        first, second = await calls_of(session)
+        assert (first.name, first.args) == ("book_slot", {"hour": 9})
+        assert (second.name, second.args) == ("look_up", {})
+        await turn_of(session)
+        silent = types.FunctionResponseScheduling.SILENT
+        responses = [booked(second, silent), booked(first)]
+        await session.send_tool_response(function_responses=responses)
+        turn = await turn_of(session)
+    assert turn.said == "book_slot says: booked."
+
+
+async def test_a_blocking_call_is_cancelled_by_an_interruption(simulator: Simulator) -> None:
+    blocking = BOOK_SLOT.model_copy(update={"behavior": types.Behavior.BLOCKING})
+    config = with_tools(blocking)
+    async with client(simulator).aio.live.connect(model=MODEL, config=config) as session:
+        await session.send_realtime_input(text="book_slot")
+        [call] = await calls_of(session)
+        await session.send_realtime_input(text="Say never mind.")
+        cancelled: list[str] = []
+        async for message in session.receive():
+            if message.tool_call_cancellation:
+                cancelled += message.tool_call_cancellation.ids or []
+        turn = await turn_of(session)
+    assert cancelled == [call.id]
+    assert turn.said == "never mind."
+
+
+async def test_manual_activity_signals(simulator: Simulator) -> None:
+    detection = types.AutomaticActivityDetection(disabled=True)
+    realtime = types.RealtimeInputConfig(automatic_activity_detection=detection)
+    config = CONFIG.model_copy(update={"realtime_input_config": realtime})
+    async with client(simulator).aio.live.connect(model=MODEL, config=config) as session:
+        await say(session, "Nobody listens yet.")
+        await session.send_realtime_input(activity_start=types.ActivityStart())
+        await say(session, "Say manual.")
+        await session.send_realtime_input(activity_end=types.ActivityEnd())
+        turn = await turn_of(session)
+    assert (turn.understood, turn.said) == ("Say manual.", "manual.")
+    assert turn.activity == []
+
+
+async def test_a_session_goes_on_across_a_forced_go_away(simulator: Simulator) -> None:
+    simulator.script(Script(steps=(Step(do=GoAway(time_left=20), at="turn"),)))
+    simulator.sessions.resume_wait = 0.0
+    live, handle = client(simulator).aio.live, ""
+    async with live.connect(model=MODEL, config=CONFIG) as session:
+        await session.send_realtime_input(text="The code word is owl.")
+        async for message in session.receive():
+            if message.session_resumption_update:
+                handle = message.session_resumption_update.new_handle or handle
+        left = await go_away_of(session)
+    resumption = types.SessionResumptionConfig(handle=handle)
+    config = CONFIG.model_copy(update={"session_resumption": resumption})
+    async with live.connect(model=MODEL, config=config) as session:
+        await session.send_realtime_input(text="What is the code word?")
+        turn = await turn_of(session)
+    assert left == "20s"
+    assert turn.said == "The code word is owl."
+
+
+async def go_away_of(session: AsyncSession) -> str:
+    async for message in session.receive():
+        if message.go_away:
+            return message.go_away.time_left or ""
+    return ""
+
+
+async def test_the_model_that_writes(simulator: Simulator) -> None:
+    config = types.LiveConnectConfig(response_modalities=[types.Modality.TEXT])
+    model = "gemini-live-2.5-flash-preview"
+    async with client(simulator).aio.live.connect(model=model, config=config) as session:
+        await session.send_client_content(
+            turns=types.Content(role="user", parts=[types.Part(text="Count to three.")])
+        )
+        texts = [message.text or "" async for message in session.receive()]
+    assert "".join(texts) == "One, two, three."
+
+
+@pytest.mark.parametrize("fault", ["unknown-fields", "duplicates", "no-ops", "joined"])
+async def test_what_the_sdk_bears(simulator: Simulator, fault: str) -> None:
+    simulator.script(fault)
+    async with client(simulator).aio.live.connect(model=MODEL, config=CONFIG) as session:
+        await session.send_realtime_input(text="Say still here.")
+        turn = await turn_of(session)
+    assert turn.said == hear(turn.sound, 24000) == "still here."
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("close-1011", 1011),
+        ("close-1008", 1008),
+        ("close-1000", 1000),
+        ("drop", 1006),
+        ("huge", 1006),
+    ],
+)
+async def test_what_ends_the_sdk(simulator: Simulator, fault: str, code: int) -> None:
+    simulator.script(fault)
+    async with client(simulator).aio.live.connect(model=MODEL, config=CONFIG) as session:
+        await session.send_realtime_input(text="Tell me a long story.")
+        with pytest.raises(errors.APIError) as caught:
+            await turn_of(session)
+    assert caught.value.code == code

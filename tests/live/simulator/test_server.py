@@ -216,6 +216,76 @@ async def test_closing_says_goodbye_to_open_sessions() -> None:
     assert code == 1001
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "start"),
+    [
+        ("close-1000", 1000, ""),
+        ("close-1008", 1008, "The operation was aborted."),
+        ("close-1011", 1011, "Internal error encountered."),
+        ("internal-error", 1011, "Internal error occurred."),
+        ("unavailable", 1011, "The service is currently unavailable."),
+        ("deadline", 1011, "Deadline expired before operation could complete."),
+        ("cancelled", 1011, "Thread was cancelled when writing StartStep status to channel.;"),
+        ("quota", 1011, "You exceeded your current quota, please check your plan and billing"),
+        ("key-expired", 1007, "API key expired. Please renew the API key."),
+        ("key-not-found", 1007, "API Key not found. Please pass a valid API key."),
+        ("location", 1007, "User location is not supported for the API use."),
+        ("refuse-handle", 1008, "BidiGenerateContent session not found"),
+        ("refuse-handle-1011", 1011, "Internal error encountered."),
+        ("go-away-now", 1008, "Connection aborted because the client failed to close the"),
+        ("drop", 1006, ""),
+        ("drop-at-setup", 1006, ""),
+    ],
+)
+async def test_a_close_that_is_nobodys_mistake(name: str, code: int, start: str) -> None:
+    async with quick() as simulator:
+        async with dial(simulator) as socket:
+            handle = await set_up(socket)
+        simulator.script(name)
+        async with dial(simulator) as socket:
+            resumption = {"sessionResumption": {"handle": handle}}
+            await send(socket, {"setup": {"model": MODEL, **resumption}})
+            await send(socket, {"realtimeInput": {"text": "Count to ten."}})
+            found, reason = await close_of(socket)
+    assert found == code
+    assert reason.startswith(start)
+
+
+@pytest.mark.parametrize("way", ["header", "query", "server"])
+async def test_a_connection_may_ask_for_its_scenario(way: str) -> None:
+    scenario = "key-expired" if way == "server" else "conversation"
+    async with quick(scenario=scenario) as simulator:
+        query = "?scenario=key-expired" if way == "query" else ""
+        wish = {"x-simulator-scenario": "key-expired"} if way == "header" else {}
+        headers = {"x-goog-api-key": simulator.api_key, **wish}
+        async with dial(simulator, DEVELOPER_PATH + query, headers=headers) as socket:
+            await send(socket, {"setup": {"model": MODEL}})
+            code, reason = await close_of(socket)
+    assert (code, reason) == (1007, "API key expired. Please renew the API key.")
+
+
+async def test_a_project_holds_so_many_sessions_at_once() -> None:
+    async with quick(max_sessions=1) as simulator:
+        async with dial(simulator) as first, dial(simulator) as second:
+            await set_up(first)
+            await send(second, {"setup": {"model": MODEL}})
+            code, reason = await close_of(second)
+        assert (code, reason[:37]) == (1011, "You exceeded your current quota, plea")
+        async with dial(simulator) as third:
+            await set_up(third)
+
+
+async def test_another_model_cannot_resume_a_session() -> None:
+    async with quick() as simulator:
+        async with dial(simulator) as first:
+            handle = await set_up(first)
+        async with dial(simulator) as second:
+            other = {"model": "models/gemini-3.8-live-extended-thinking"}
+            await send(second, {"setup": {**other, "sessionResumption": {"handle": handle}}})
+            code, _reason = await close_of(second)
+    assert code == 1007
+
+
 def test_options_that_do_not_fit_together() -> None:
     with pytest.raises(ValueError, match="scenario"):
         quick(scenario="nonsense")

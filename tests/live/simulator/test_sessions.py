@@ -8,6 +8,7 @@ from live.simulator.sessions import (
     HISTORY_BYTES,
     MAX_HANDLES,
     MAX_SESSIONS,
+    VERTEX_HANDLE_LIFE_S,
     Memory,
     Role,
     Said,
@@ -93,3 +94,78 @@ def test_closed_sessions_are_bounded() -> None:
         sessions.closed(session, float(number), in_mid_speech=False)
     assert refusal(sessions, handles[0], MAX_SESSIONS + 1)[0] == 1008
     assert sessions.resume(handles[1], MAX_SESSIONS + 1).handles == [handles[1]]
+
+
+def test_memory_is_cut_to_a_turn_of_the_user() -> None:
+    memory = Memory()
+    for number in range(20):
+        memory.add(Said(Role.MODEL if number % 2 else Role.USER, f"{number:02}" + "x" * 398))
+    memory.video_tokens = 258
+    assert memory.tokens == 20 * 100 + 258
+    memory.cut_to(550)
+    assert [said.text[:2] for said in memory] == ["16", "17", "18", "19"]
+    assert memory.tokens == 400
+    memory.cut_to(0)
+    assert len(memory) == 0
+
+
+def test_what_a_tool_said_is_no_question() -> None:
+    memory = Memory()
+    for role, text in ((Role.USER, "a"), (Role.MODEL, "b"), (Role.TOOL, "c"), (Role.USER, "d")):
+        memory.add(Said(role, text))
+    assert memory.unanswered() == "d"
+    assert [said.text for said in memory.earlier()] == ["a", "b"]
+
+
+def admitted(sessions: Sessions, handle: str = "", now: float = 0.0, **more: object) -> Session:
+    asked = {"model": "m", "vertex": False, **more}
+    return sessions.admit(handle, now, **asked)  # type: ignore[arg-type]
+
+
+def admission_refused(sessions: Sessions, handle: str = "", **more: object) -> tuple[int, str]:
+    with pytest.raises(Refusal) as caught:
+        admitted(sessions, handle, 100.0, **more)
+    return caught.value.code, caught.value.reason
+
+
+def test_a_project_has_so_many_sessions_at_once() -> None:
+    sessions = Sessions(max_open=2)
+    first, _second = admitted(sessions), admitted(sessions)
+    code, reason = admission_refused(sessions)
+    assert code == 1011
+    assert reason.startswith("You exceeded your current quota, please check your plan and billing")
+    sessions.closed(first, 1.0, in_mid_speech=False)
+    assert admitted(sessions) is not first
+
+
+def test_everything_but_the_model_may_change_on_resumption() -> None:
+    sessions = Sessions(max_open=1)
+    session = admitted(sessions)
+    handle = sessions.new_handle(session)
+    sessions.closed(session, 1.0, in_mid_speech=True)
+    for other in ({"model": "n"}, {"vertex": True}):
+        assert admission_refused(sessions, handle, **other)[0] == 1007
+    assert admitted(sessions, handle, 200.0) is session
+
+
+def test_used_time_counts_connections_only_and_an_ended_session_has_no_handle() -> None:
+    sessions = Sessions()
+    session = admitted(sessions, now=10.0)
+    handle = sessions.new_handle(session)
+    sessions.closed(session, 15.0, in_mid_speech=True)
+    admitted(sessions, handle, 100.0)
+    sessions.closed(session, 101.0, in_mid_speech=True)
+    assert session.used_s == 6.0
+    session.ended = True
+    assert refusal(sessions, handle, 102.0) == (1008, "BidiGenerateContent session not found")
+
+
+def test_handles_of_vertex_live_a_day() -> None:
+    sessions = Sessions()
+    handles = []
+    for vertex in (True, False):
+        session = admitted(sessions, vertex=vertex)
+        handles.append(sessions.new_handle(session))
+        sessions.closed(session, 0.0, in_mid_speech=True)
+    assert refusal(sessions, handles[1], HANDLE_LIFE_S)[0] == 1008
+    assert admitted(sessions, handles[0], VERTEX_HANDLE_LIFE_S - 1, vertex=True).vertex

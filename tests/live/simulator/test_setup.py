@@ -5,7 +5,7 @@ import pytest
 from live.simulator.activity import Detection
 from live.simulator.closes import Refusal
 from live.simulator.paths import Service
-from live.simulator.setup import content_text
+from live.simulator.setup import Window, content_text
 from tests.live.simulator.stage import (
     AUDIO_SETUP,
     DEVELOPER,
@@ -111,6 +111,19 @@ def test_text_is_refused_by_models_that_speak() -> None:
         ({"generationConfig": {"speechConfig": {"voiceConfig": {"voice": "Nobody"}}}}, 1007),
         ({"proactivity": {"proactiveAudio": False}}, 1007),
         ({"model": ""}, 1007),
+        ({"tools": [{"functionDeclarations": [{"name": "no name"}]}]}, 1007),
+        ({"tools": [{"functionDeclarations": [{"name": "f", "behavior": "LATER"}]}]}, 1007),
+        ({"tools": [{"telepathy": {}}]}, 1007),
+        ({"sessionResumption": {"transparent": True}}, 1007),
+        (
+            {
+                "contextWindowCompression": {
+                    "triggerTokens": 5,
+                    "slidingWindow": {"targetTokens": 6},
+                }
+            },
+            1007,
+        ),
     ],
 )
 def test_combinations_that_3_8_refuses(more: dict[str, Any], code: int) -> None:
@@ -120,3 +133,44 @@ def test_combinations_that_3_8_refuses(more: dict[str, Any], code: int) -> None:
 def test_thoughts_are_no_text() -> None:
     parts = [{"text": "Hm.", "thought": True}, {"text": "Yes."}, {"inline_data": {}}]
     assert content_text({"parts": parts}) == "Yes."
+
+
+@pytest.mark.parametrize(
+    ("asked", "window"),
+    [
+        ({}, None),
+        ({"triggerTokens": 5}, None),
+        ({"slidingWindow": {}}, Window(104857, 52428)),
+        ({"triggerTokens": "25000", "slidingWindow": {}}, Window(25000, 12500)),
+        ({"triggerTokens": 25000, "slidingWindow": {"targetTokens": "8000"}}, Window(25000, 8000)),
+    ],
+)
+def test_a_window_needs_its_mechanism(asked: dict[str, Any], window: Window | None) -> None:
+    assert setup_of({"model": MODEL, "contextWindowCompression": asked}).compression == window
+
+
+def test_what_video_belongs_to_a_turn() -> None:
+    native = "models/gemini-2.5-flash-native-audio-latest"
+    assert setup_of({"model": MODEL}).covers_all_video
+    assert not setup_of({"model": native}).covers_all_video
+    for coverage, all_video in (
+        ("TURN_INCLUDES_ONLY_ACTIVITY", False),
+        ("TURN_INCLUDES_ALL_INPUT", True),
+        ("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO", True),
+    ):
+        config = {"turnCoverage": coverage}
+        assert (
+            setup_of({"model": MODEL, "realtimeInputConfig": config}).covers_all_video is all_video
+        )
+
+
+@pytest.mark.parametrize(("level", "tokens"), [("LOW", 64), ("MEDIUM", 256), ("HIGH", 258)])
+def test_a_frame_costs_what_its_resolution_says(level: str, tokens: int) -> None:
+    generation = {"mediaResolution": f"MEDIA_RESOLUTION_{level}"}
+    assert setup_of({"model": MODEL, "generationConfig": generation}).frame_tokens == tokens
+    assert setup_of({"model": MODEL}).frame_tokens == 258
+
+
+def test_built_in_tools_are_taken() -> None:
+    tools: list[dict[str, Any]] = [{"googleSearch": {}}, {"codeExecution": {}}, {"urlContext": {}}]
+    assert setup_of({"model": MODEL, "tools": tools}).tools.functions == ()

@@ -1,8 +1,20 @@
+from typing import Any
+
 import pytest
 
 from live.simulator.closes import Refusal
-from live.simulator.talk import Pace
-from tests.live.simulator.stage import AUDIO_SETUP, VERTEX, VERTEX_NAME, conversation
+from live.simulator.conversation import Conversation
+from live.simulator.sessions import Session, Sessions
+from live.simulator.talk import Pace, Talk
+from tests.live.simulator.stage import (
+    AUDIO_SETUP,
+    NOON,
+    VERTEX,
+    VERTEX_NAME,
+    Stage,
+    conversation,
+    setup_of,
+)
 
 
 def test_setup_is_complete_after_a_third_of_a_second_and_the_handle_follows() -> None:
@@ -48,3 +60,65 @@ def test_go_away_is_configurable() -> None:
 def test_nothing_is_taken_twice() -> None:
     stage = conversation()
     assert stage.talk.take() == []
+
+
+COMPRESSED: dict[str, Any] = {"contextWindowCompression": {"slidingWindow": {}}}
+FRAME = {"realtimeInput": {"video": {"mimeType": "image/jpeg", "data": "_9j_"}}}
+LONG = Pace(go_away=1e6)
+
+
+def go_aways(stage: Stage) -> list[tuple[float, str]]:
+    return [(when - 100, m["goAway"]["timeLeft"]) for when, m in stage.heard if "goAway" in m]
+
+
+def test_a_session_without_compression_ends_after_a_quarter_of_an_hour() -> None:
+    stage = conversation(pace=LONG)
+    stage.wait(880)
+    assert go_aways(stage) == [(850.0, "50s")]
+    assert stage.session.ended
+    with pytest.raises(Refusal) as caught:
+        stage.wait(30)
+    assert caught.value.code == 1008
+
+
+def test_a_compressed_session_has_no_end_but_each_connection_has() -> None:
+    stage = conversation(pace=LONG, **COMPRESSED)
+    stage.send(FRAME)
+    stage.wait(3600)
+    assert go_aways(stage) == []
+    short = conversation(**COMPRESSED)
+    short.wait(580)
+    assert go_aways(short) == [(540.0, "50s")]
+    assert not short.session.ended
+
+
+def test_video_shortens_the_session_to_two_minutes() -> None:
+    stage = conversation()
+    stage.send(FRAME)
+    stage.wait(118)
+    assert go_aways(stage) == [(70.0, "50s")]
+    late = conversation()
+    late.wait(99)
+    late.send(FRAME)
+    late.send(FRAME)
+    late.wait(5)
+    assert go_aways(late) == [(100.0, "20s")]
+    assert late.session.ended
+
+
+def test_vertex_ends_after_ten_minutes() -> None:
+    stage = conversation({**AUDIO_SETUP, "model": VERTEX_NAME}, VERTEX, pace=LONG)
+    stage.wait(580)
+    assert go_aways(stage) == [(550.0, "50s")]
+
+
+@pytest.mark.parametrize(("used_s", "said"), [(600.0, (250.0, "50s")), (890.0, (0.0, "10s"))])
+def test_the_time_of_earlier_connections_counts(used_s: float, said: Any) -> None:
+    setup, session = setup_of(AUDIO_SETUP), Session(used_s=used_s)
+
+    def make(_new: Session, sessions: Sessions) -> Talk:
+        return Conversation(setup, Pace(), session, sessions, epoch=NOON)
+
+    stage = Stage(make)
+    stage.wait(said[0] + 5)
+    assert go_aways(stage) == [said]

@@ -48,3 +48,18 @@ def test_tls_options_go_together(certificate: list[str]) -> None:
         call_command("simulator", "--tls-port", "0")
     with pytest.raises(CommandError, match="Cannot read"):
         call_command("simulator", "--tls-port", "0", "--tls-cert", "no", "--tls-key", "no")
+
+
+def test_a_scenario_may_be_a_file(spawn: Children, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('{"steps": [{"at": "ready", "do": {"what": "drop"}}]}')
+    child = spawn("simulator", "--port", "0", "--scenario", str(script))
+    assert child.wait_for(READY)[1].startswith("http://127.0.0.1:")
+
+
+def test_a_scenario_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "script.json").write_text('{"steps": [{"do": {"what": "explode"}}]}')
+    with pytest.raises(CommandError, match="or one of conversation, echo, cancelled"):
+        call_command("simulator", "--scenario", "nonsense")
+    with pytest.raises(CommandError, match="Invalid value 'explode'"):
+        call_command("simulator", "--scenario", str(tmp_path / "script.json"))
