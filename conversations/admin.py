@@ -46,7 +46,7 @@ class EventInline(ReadOnly, EventBase):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, ConversationBase):
-    list_display = ["started_at", "tenant", "agent", "user", "first_words", "state", "end_reason"]
+    list_display = ["started_at", "tenant", "agent", "user", "state", "end_reason"]
     list_filter = ["tenant", "state", "end_reason"]
     list_select_related = ["tenant", "agent", "user"]
     date_hierarchy = "started_at"
