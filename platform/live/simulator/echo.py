@@ -2,9 +2,7 @@
 
 The answer has the same duration at 24 kHz, and its first eight bytes are the input's
 first eight, so that a generator can match the two. Everything but those bytes is made
-once for each size. Typed text comes back as a whole turn. A session that asked for
-transcripts gets a word of each side for every second of sound, and every ten seconds the
-turn ends, so that the words do not pile up: frames made once.
+once for each size. Typed text comes back as a whole turn.
 """
 
 import base64
@@ -27,9 +25,6 @@ COPIED_BYTES = 8
 _HEAD_BYTES = 9  # the copied ones and one more: three whole groups of base64
 _HEAD_CHARS = 12
 _MAX_SIZES = 64
-_SAMPLES_OF_WORD = RATE
-_WORDS_OF_TURN = 10
-_TURN_ENDS = (frames.content(generationComplete=True), frames.content(turnComplete=True))
 _FROM_URLSAFE = str.maketrans("-_", "+/")
 _decoder = msgspec.json.Decoder()
 
@@ -41,15 +36,6 @@ class Echo(Talk):
         super().__init__(setup, pace, session, sessions)
         mime_type = "audio/pcm" if setup.vertex else "audio/pcm;rate=24000"
         self._audio_frame = frames.AudioFrames(mime_type, role=setup.model.says_role)
-        self._words = [
-            frames.transcription(kind, "echo ")
-            for kind, wanted in (
-                ("inputTranscription", setup.input_transcription),
-                ("outputTranscription", setup.output_transcription),
-            )
-            if wanted
-        ]
-        self._samples = self._told = 0
         self._message = VERTEX_MESSAGE if setup.vertex else DEVELOPER_MESSAGE
 
     def receive(self, frame: str | bytes, now: float) -> None:
@@ -80,19 +66,9 @@ class Echo(Talk):
         except ValueError as error:
             raise invalid_value("realtime_input.audio.data", "TYPE_BYTES") from error
         size = len(data) * 3 // 4 - data.count("=", -2)
-        samples = size // 2 * RATE // rate
+        tail = _tail(size // 2 * RATE // rate * 2)
         start = base64.b64encode(head[:COPIED_BYTES] + b"\0")
-        self._out.append(self._audio_frame.from_base64(start + _tail(samples * 2)))
-        self._samples += samples
-        if self._words and self._samples >= _SAMPLES_OF_WORD:
-            self._tell_word()
-
-    def _tell_word(self) -> None:
-        self._samples = 0
-        self._told = (self._told + 1) % _WORDS_OF_TURN
-        self._out += self._words
-        if not self._told:
-            self._out += _TURN_ENDS
+        self._out.append(self._audio_frame.from_base64(start + tail))
 
     def _echo_text(self, text: str) -> None:
         self._out.append(frames.transcription("outputTranscription", text))

@@ -74,17 +74,3 @@ def test_the_frame_is_what_the_real_server_would_send() -> None:
     stage.talk.receive(json.dumps(audio_message(bytes(3200))), stage.now)
     [frame] = stage.talk.take()
     assert frame == json.dumps(json.loads(frame), indent=2).encode() + b"\n"
-
-
-def test_transcripts_come_along_when_the_setup_asked_for_them() -> None:
-    stage = echo()
-    for _ in range(200):
-        stage.send(audio_message(bytes(3200)))
-    kinds = [kind for kind in stage.kinds() if kind != "audio"]
-    word = ["inputTranscription", "outputTranscription"]
-    assert kinds == [*word * 10, "generationComplete", "turnComplete"] * 2
-    assert len(stage.chunks()) == 200
-    mute = echo({"model": "models/gemini-3.8-live"})
-    for _ in range(200):
-        mute.send(audio_message(bytes(3200)))
-    assert mute.kinds() == ["audio"]
