@@ -11,8 +11,11 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from live import Endpoint
+from live import ApiKeyAuth, Connection, Endpoint, SessionConfig, connect
 from tests.live.samples import on_the_wire
+
+CONFIG = SessionConfig(model="gemini-3.8-live")
+AUTH = ApiKeyAuth("AIza-made-up")
 
 Play = Callable[["Peer", ServerConnection], Awaitable[None]]
 Refuse = Callable[[ServerConnection, Request], Response | None]
@@ -75,3 +78,21 @@ async def serving(
         port = next(iter(server.sockets)).getsockname()[1]
         peer.url = f"{'https' if ssl else 'http'}://localhost:{port}"
         yield peer
+
+
+@asynccontextmanager
+async def talking(
+    play: Play, config: SessionConfig = CONFIG, **options: Any
+) -> AsyncIterator[tuple[Peer, Connection]]:
+    """A connection to a server that accepts the setup and then plays its part."""
+
+    async def accept_then_play(peer: Peer, socket: ServerConnection) -> None:
+        await peer.accept(socket)
+        await play(peer, socket)
+
+    async with serving(accept_then_play) as peer:
+        connection = await connect(peer.endpoint, AUTH, config, **options)
+        try:
+            yield peer, connection
+        finally:
+            await connection.close()

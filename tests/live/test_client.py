@@ -1,7 +1,6 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,6 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from live import (
-    ApiKeyAuth,
     Audio,
     AutomaticActivityDetection,
     Connection,
@@ -26,7 +24,6 @@ from live import (
     ProviderError,
     Ready,
     RealtimeInputConfig,
-    SessionConfig,
     ToolCall,
     Turn,
     TurnComplete,
@@ -38,30 +35,10 @@ from live import (
 from live.handshake import DirectConnect, open_socket
 from live.outbox import Outbox
 from live.session import Session
-from tests.live.peer import Peer, Play, serving
+from tests.live.peer import AUTH, CONFIG, Peer, serving, talking
 from tests.live.samples import sample, scene
 
-CONFIG = SessionConfig(model="gemini-3.8-live")
-AUTH = ApiKeyAuth("AIza-made-up")
 MORE_THAN_THE_KERNEL_TAKES = 32 * 1024 * 1024
-
-
-@contextlib.asynccontextmanager
-async def talking(
-    play: Play, config: SessionConfig = CONFIG, **options: Any
-) -> AsyncIterator[tuple[Peer, Connection]]:
-    """A connection to a server that accepts the setup and then plays its part."""
-
-    async def accept_then_play(peer: Peer, socket: ServerConnection) -> None:
-        await peer.accept(socket)
-        await play(peer, socket)
-
-    async with serving(accept_then_play) as peer:
-        connection = await connect(peer.endpoint, AUTH, config, **options)
-        try:
-            yield peer, connection
-        finally:
-            await connection.close()
 
 
 async def quiet(_: Peer, socket: ServerConnection) -> None:
@@ -325,17 +302,11 @@ async def test_text_beyond_the_bound_is_refused_and_not_dropped() -> None:
         await peer.hear_until(lambda heard: len(heard) == accepted + 1)
 
 
-async def listening(peer: Peer, socket: ServerConnection) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        while True:
-            await peer.hear(socket)
-
-
 async def test_activity_and_pictures_go_out_in_order() -> None:
     by_hand = RealtimeInputConfig(
         automatic_activity_detection=AutomaticActivityDetection(disabled=True)
     )
-    async with talking(listening, config=replace(CONFIG, realtime_input=by_hand)) as (peer, talk):
+    async with talking(hear_all, config=replace(CONFIG, realtime_input=by_hand)) as (peer, talk):
         talk.start_activity()
         talk.send_video(b"a picture", "image/png")
         talk.end_activity()
