@@ -26,7 +26,14 @@ from live.events import (
     events_of,
     is_shown,
 )
-from live.messages import ClientContent, ClientMessage, Content, FunctionResponse, RealtimeInput
+from live.messages import (
+    ClientContent,
+    ClientMessage,
+    Content,
+    FunctionCall,
+    FunctionResponse,
+    RealtimeInput,
+)
 from live.session.outgoing import (
     activity_message,
     audio_end_message,
@@ -70,6 +77,9 @@ _TIME_UP = Diagnosis(
 )
 
 
+_KNOWN_CALLS = 1024  # ids that are remembered, the newest
+
+
 class Session:
     """One Live session.
 
@@ -103,6 +113,7 @@ class Session:
         self.resumable = bool(handle)
         self.deadline: float | None = now + setup_timeout
         self.open_calls: set[str] = set()
+        self._known_calls: dict[str, None] = {}
         self.turn = Turn.IDLE
         self.usage = Usage()
 
@@ -132,6 +143,8 @@ class Session:
         """
         message, whole = read(data)
         events = events_of(message, now)
+        if message.tool_call is not None:
+            events = [event for event in map(self._once, events) if event is not None]
         if message.setup_complete is None and message.go_away is None:
             self._step(Input.MESSAGE)
         for event in events:
@@ -234,6 +247,21 @@ class Session:
         self._state = state
         if state is State.CLOSED:
             self.deadline = None
+
+    def _once(self, event: Event) -> Event | None:
+        """The event without calls that came before, if anything is left: no tool may run twice."""
+        if not isinstance(event, ToolCall):
+            return event
+        fresh = tuple(call for call in event.calls if call.id not in self._known_calls)
+        self._remember_calls(fresh)
+        return ToolCall(fresh) if fresh else None
+
+    def _remember_calls(self, calls: Sequence[FunctionCall]) -> None:
+        """Calls without an id cannot be told apart, and pieces of one share theirs."""
+        whole = (call.id for call in calls if call.id and not call.will_continue)
+        self._known_calls.update(dict.fromkeys(whole))
+        while len(self._known_calls) > _KNOWN_CALLS:
+            del self._known_calls[next(iter(self._known_calls))]
 
     def _note(self, event: Event) -> None:
         if (step := step_of(event)) is not None:

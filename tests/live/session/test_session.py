@@ -165,6 +165,25 @@ def test_open_calls_are_those_neither_answered_nor_cancelled() -> None:
     assert session.open_calls == {"fc_5810"}
 
 
+def test_a_call_that_comes_again_runs_no_tool_twice() -> None:
+    session = ready_session()
+    both = {"toolCall": {"functionCalls": [{"id": "a", "name": "f"}, {"id": "b", "name": "g"}]}}
+    (call,) = tell(session, both)
+    assert [each.id for each in call.calls] == ["a", "b"]
+    assert tell(session, both) == []
+    (rest,) = tell(session, {"toolCall": {"functionCalls": [{"id": "a"}, {"id": "c"}]}})
+    assert [each.id for each in rest.calls] == ["c"]
+    assert session.open_calls == {"a", "b", "c"}
+
+
+def test_pieces_of_one_call_all_arrive() -> None:
+    session = ready_session()
+    for more in (True, True, False):
+        piece = {"id": "a", "name": "f", "willContinue": more}
+        (call,) = tell(session, {"toolCall": {"functionCalls": [piece]}})
+        assert call.calls[0].will_continue is more
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -312,6 +331,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.session = new_session()
         self.newest = ""
         self.calls: set[str] = set()
+        self.called: set[str] = set()
         self.handles = itertools.count(1)
 
     @property
@@ -360,8 +380,11 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.talking)
     @rule(number=st.integers(1, 5))
     def service_calls_a_tool(self, number: int) -> None:
-        tell(self.session, {"toolCall": {"functionCalls": [{"id": f"c{number}"}]}}, self.now)
-        self.calls.add(f"c{number}")
+        call = f"c{number}"
+        told = tell(self.session, {"toolCall": {"functionCalls": [{"id": call}]}}, self.now)
+        assert len(told) == (call not in self.called)
+        self.calls |= {call} - self.called
+        self.called.add(call)
 
     @precondition(lambda self: self.talking)
     @rule(number=st.integers(1, 5))
