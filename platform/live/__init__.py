@@ -20,6 +20,7 @@ from live.authorized_user import (
     AuthorizedUserAuth,
     validate_authorized_user_info,
 )
+from live.checkup import diagnose
 from live.client import Connection, connect
 from live.endpoint import Endpoint
 from live.environment import auth_from_environment
@@ -68,6 +69,7 @@ from live.events import (
     VoiceActivity,
     WaitingForInput,
 )
+from live.findings import Finding, Outcome, Report
 from live.key_admin import KeyAdmin, NewServiceAccountKey, ServiceAccountKey
 from live.loopback import sign_in, sign_in_by_hand
 from live.messages import (
@@ -124,6 +126,7 @@ __all__ = [
     "Event",
     "ExecutableCode",
     "FileData",
+    "Finding",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResponse",
@@ -145,6 +148,7 @@ __all__ = [
     "NetworkError",
     "NewServiceAccountKey",
     "OAuthClient",
+    "Outcome",
     "OutputTranscript",
     "Part",
     "PartialArg",
@@ -157,6 +161,7 @@ __all__ = [
     "Ready",
     "RealtimeInputConfig",
     "ReplicatedVoiceConfig",
+    "Report",
     "ResumptionError",
     "ResumptionUpdate",
     "SafetySetting",
@@ -189,6 +194,7 @@ __all__ = [
     "application_default",
     "auth_from_environment",
     "connect",
+    "diagnose",
     "error_from_close",
     "error_from_handshake",
     "mint",

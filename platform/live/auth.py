@@ -161,6 +161,16 @@ class RefreshingAuth(Auth):
         self._renew = 0.0
         self._refresh: asyncio.Task[None] | None = None
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What each token is asked for; empty where that was settled before, by a sign-in."""
+        return ()
+
+    @property
+    def expires_in(self) -> float:
+        """Seconds for which the present token still holds; 0.0 without one."""
+        return max(0.0, self._expires - self._clock())
+
     @abc.abstractmethod
     def _fetch(self) -> tuple[object, float]:
         """A new token and its lifetime in seconds. Blocks. Raises `CredentialError`."""
@@ -182,6 +192,15 @@ class RefreshingAuth(Auth):
             if self._clock() >= self._expires:
                 refresh.result()
         return {"Authorization": f"Bearer {self._token}"} | self._quota
+
+    async def renew(self) -> None:
+        """Make a new token though the old one may hold: tells whether that still works.
+
+        Raises `CredentialError` when it does not; the old token is used on as long as it holds.
+        """
+        refresh = self._refresh_once()
+        await asyncio.wait({refresh})
+        refresh.result()
 
     def _refresh_once(self) -> asyncio.Task[None]:
         """A new refresh, or the one that is under way."""
@@ -249,6 +268,15 @@ class ServiceAccountAuth(RefreshingAuth):
         )
         quota_project = quota_project or info.get("quota_project_id")
         return cls(credentials, quota_project=quota_project, clock=clock)
+
+    @property
+    def client_email(self) -> str:
+        """The account's name."""
+        return str(self._credentials.service_account_email)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(self._credentials.scopes or ())
 
     def _fetch(self) -> tuple[object, float]:
         # `refresh` and not `before_request`, which also calls another host of Google's.

@@ -216,6 +216,54 @@ async def test_a_refresh_that_fails_is_logged_without_its_answer(
     assert "innermost" not in caplog.text
 
 
+async def test_a_token_says_how_long_it_holds(auth: ServiceAccountAuth, clock: Clock) -> None:
+    assert auth.expires_in == 0.0
+    await auth.headers()
+    assert 3590 <= auth.expires_in <= 3599
+    clock.now += 3000
+    assert 590 <= auth.expires_in <= 599
+    clock.now += 3000
+    assert auth.expires_in == 0.0
+
+
+def test_a_service_account_says_who_it_is_and_what_it_asks_for(auth: ServiceAccountAuth) -> None:
+    assert auth.client_email == "live@p1.iam.gserviceaccount.com"
+    assert auth.scopes == VERTEX_SCOPES
+    assert ServiceAccountAuth.from_info(key_file(), DEVELOPER_SCOPES).scopes == DEVELOPER_SCOPES
+
+
+async def test_a_token_that_holds_may_be_renewed(
+    auth: ServiceAccountAuth, server: TokenServer
+) -> None:
+    await auth.headers()
+    await auth.renew()
+    assert len(server.forms) == 2
+    assert await auth.headers() == {"Authorization": "Bearer ya29.token-2"}
+    assert len(server.forms) == 2
+
+
+async def test_renewing_in_vain_leaves_the_token_that_holds(
+    auth: ServiceAccountAuth, server: TokenServer
+) -> None:
+    first = await auth.headers()
+    server.status, server.answer = 400, {"error": "invalid_grant"}
+    with pytest.raises(CredentialError) as caught:
+        await auth.renew()
+    assert caught.value.code == "grant_refused"
+    assert await auth.headers() == first
+
+
+async def test_two_that_renew_share_one_refresh(
+    auth: ServiceAccountAuth, server: TokenServer
+) -> None:
+    server.gate.clear()
+    both = [asyncio.create_task(auth.renew()) for _ in range(2)]
+    await asyncio.to_thread(server.asked.wait, 5)
+    server.gate.set()
+    await asyncio.gather(*both)
+    assert len(server.forms) == 1
+
+
 FAULTS: list[tuple[int, Any, str]] = [
     (
         400,
