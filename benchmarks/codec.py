@@ -106,7 +106,7 @@ def timed(call: Callable[[], object], repeats: int) -> Callable[[], float]:
 def receiving(repeats: int) -> Contest:
     """Reading one audio message: typed, with the sound as bytes."""
     message = answer()
-    session = Session(SessionConfig(model="gemini-3.8-live"), Endpoint.developer(), now=0.0)
+    session = Session(SessionConfig(model="gemini-3.8-live"), Endpoint.developer())
     session.opened(0.0)
     session.receive(b'{"setupComplete":{}}', 0.0)
     official = sdk_session(Socket(message))

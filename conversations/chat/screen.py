@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conversations.chat.talk import Note
-from live import Event, GoAway, InputTranscript, Interrupted, OutputTranscript, Text, TurnComplete
+from live import (
+    GO_AWAY,
+    Connected,
+    Disconnected,
+    Event,
+    InputTranscript,
+    Interrupted,
+    OutputTranscript,
+    Text,
+    TurnComplete,
+)
 
 YOU = "you"
+RECONNECTING = "the connection was lost; trying again"
 # Words from elsewhere must not steer the terminal: C0, DEL and C1 (ECMA-48).
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
@@ -33,8 +44,10 @@ class Screen:
                 self._say(self._name, event.text)
             case Interrupted():
                 self.note("interrupted")
-            case GoAway():
-                self.note(f"the service closes this connection in {event.time_left:.0f} s")
+            case Disconnected():
+                self.note("the connection changes" if event.code == GO_AWAY else RECONNECTING)
+            case Connected(renewed=True):
+                self.note("a new session began; it was told what had been said")
             case Note():
                 self.note(event.text)
             case TurnComplete(more=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from live import Connection, Event, Usage
+from live import Event, LiveSession, Usage
 
 
 class ChatError(Exception):
@@ -46,29 +46,29 @@ class Talk(Protocol):
 class GeminiTalk:
     """The Live API, or the simulator, without Parley in between."""
 
-    def __init__(self, connection: Connection, model: str) -> None:
-        self._connection = connection
+    def __init__(self, session: LiveSession, model: str) -> None:
+        self._session = session
         self.name = model.rpartition("/")[2]
 
     async def send_text(self, text: str) -> None:
-        self._connection.send_text(text)
+        self._session.send_text(text)
 
     async def send_audio(self, pcm: bytes, rate: int) -> None:
-        self._connection.send_audio(pcm, rate)
+        self._session.send_audio(pcm, rate)
 
     async def end_audio(self) -> None:
-        self._connection.end_audio()
+        self._session.end_audio()
 
     async def receive(self) -> list[Event]:
-        return await self._connection.receive()
+        return await self._session.receive()
 
     async def close(self) -> None:
-        await self._connection.close()
+        await self._session.close()
 
     def summary(self) -> str:
-        dropped = self._connection.audio_dropped_bytes
+        dropped = self._session.audio_dropped_bytes
         unsent = f"; {dropped:,} bytes of sound were not sent in time" if dropped else ""
-        return f"usage: {describe(self._connection.usage)}{unsent}"
+        return f"usage: {describe(self._session.usage)}{unsent}"
 
 
 def describe(usage: Usage) -> str:

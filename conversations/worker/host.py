@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import live
@@ -22,7 +23,6 @@ from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
 from conversations.worker.loading import Case
 from conversations.worker.ring import EventRing
-from conversations.worker.upstream import Opener, Upstream
 from conversations.worker.viewer import Viewer
 from live.messages import Content, text_content
 
@@ -34,9 +34,6 @@ UNSAVED_CHARS = 256 * 1024
 KNOWN_REFS = 200
 # How many turns a fresh session is seeded with.
 HISTORY_TURNS = 40
-# Talking, for the upstream: a rotation waits until the agent is done.
-BUSY = frozenset({AgentState.SPEAKING, AgentState.THINKING, AgentState.USING_TOOL})
-
 # A speaker's name in the Live API's contents.
 ROLES = {Speaker.USER: "user", Speaker.AGENT: "model"}
 
@@ -49,6 +46,14 @@ END_REASONS: tuple[tuple[type[live.LiveError], EndReason], ...] = (
 
 # The conversation's state, why it ended, and whether the user has finished a turn.
 RowState = tuple[ConversationState, EndReason | None, bool]
+
+
+# Handing a conversation on, and pausing it, wait until the agent is done.
+BUSY = frozenset({AgentState.SPEAKING, AgentState.THINKING, AgentState.USING_TOOL})
+
+History = Callable[[], Sequence[Content]]
+# A session that knows how to ask what was said so far, and what the user asked before.
+Opener = Callable[[History, Sequence[str]], live.LiveSession]
 
 
 class Office(Protocol):
@@ -81,20 +86,19 @@ class SessionHost:
         self._assembly = Assembly(case.epoch, case.picture)
         self._refs = {turn.ref: None for turn in case.picture.turns if turn.ref}
         self._stored_handle = case.handle
-        # Whether a model has heard any of this before: what was said before now.
-        self._had_session = bool(case.picture.turns)
         self._stored_state: RowState | None = None
         self._taken_state: RowState | None = None
         self._taken: Batch | None = None
         self._farewell: Sequence[p.Event] = ()
-        self._upstream = Upstream(opener, self, handle=case.handle)
+        self._upstream = opener(self.history, unanswered(case.picture))
         self._task: asyncio.Task[None] | None = None
 
     # --- life -------------------------------------------------------------------
 
     def start(self) -> None:
         self._publish(self._assembly.state(ConversationState.WAITING, self._ms()))
-        self._task = asyncio.create_task(self._upstream.run(), name="upstream")
+        self._upstream.start()
+        self._task = asyncio.create_task(self._listen_to_upstream(), name="upstream")
 
     async def leave_upstream(self) -> None:
         """Close the upstream session, with a close frame, and wait until it is closed."""
@@ -132,7 +136,8 @@ class SessionHost:
     def take_batch(self) -> Batch | None:
         """Hand over what is not stored; the answer comes by `stored` or `not_stored`."""
         turns, events = self._assembly.take()
-        handle = self._upstream.handle if self._upstream.handle != self._stored_handle else None
+        newest = self._upstream.handle or None
+        handle = newest if newest != self._stored_handle else None
         state = self._row_state()
         if not (turns or events or handle) and state == self._stored_state:
             return None
@@ -218,7 +223,8 @@ class SessionHost:
             case p.SendText(id=ref, text=text):
                 self._take_text(viewer, ref, text)
             case p.AudioEnd():
-                self._upstream.end_audio()
+                with suppress(live.LiveError):  # an ended session hears nothing anyway
+                    self._upstream.end_audio()
             case p.End():
                 self._office.wants_end(self, EndReason.USER_LEFT)
 
@@ -228,57 +234,61 @@ class SessionHost:
         if sum(len(turn.text) for turn in self._assembly.turns.values()) > UNSAVED_CHARS:
             viewer.tell(STORE_BEHIND)
             return
+        try:
+            self._upstream.send_text(text)
+        except live.LiveError as error:
+            log.warning("text not taken: %s", error.code)
+            viewer.tell(UPSTREAM_BEHIND)
+            return
         self._refs[ref] = None
         if len(self._refs) > KNOWN_REFS:
             del self._refs[next(iter(self._refs))]
         self._publish(self._assembly.typed(ref, text, self._ms()))
-        self._upstream.send_text(text)
 
     # --- what the upstream tells -----------------------------------------------------
 
-    def upstream_events(self, events: Sequence[live.Event]) -> None:
+    async def _listen_to_upstream(self) -> None:
+        try:
+            while events := await self._upstream.receive():
+                self.hear(events)
+        except live.LiveError as error:
+            self.give_up(error)
+
+    def hear(self, events: Sequence[live.Event]) -> None:
+        """What the session with the model tells."""
         ms = self._ms()
         for event in events:
-            self._publish(self._assembly.upstream(event, ms))
-            if isinstance(event, live.Audio):
-                for viewer in self.viewers:
-                    viewer.offer_audio(self._assembly.stream, event.data)
-        if not self.is_busy:
-            self._upstream.pause()
+            self._take_event(event, ms)
 
-    def upstream_live(self, *, fresh: bool) -> None:
-        if fresh and self._had_session:
-            self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, self._ms()))
-        self._had_session = True
-        self._publish(self._assembly.state(ConversationState.LIVE, self._ms()))
-
-    def upstream_rotating(self) -> None:
-        self._publish(self._assembly.cut(self._ms()))
-        self._publish(self._assembly.state(ConversationState.ROTATING, self._ms()))
-
-    def upstream_lost(self) -> None:
-        self.upstream_rotating()
-        self._publish(self._assembly.notice("upstream-lost", UPSTREAM_LOST, self._ms()))
-
-    def upstream_failed(self, error: live.LiveError) -> None:
+    def give_up(self, error: live.LiveError) -> None:
+        """The session with the model ended, and nothing helps."""
         log.warning("upstream gave up: %s", error.code)
         reason = next(reason for kind, reason in END_REASONS if isinstance(error, kind))
         self._office.wants_end(self, reason)
 
-    def history(self) -> tuple[list[Content], list[str]]:
-        """What a session that begins anew has to know: what was said, as Live API contents,
-        and the user's last texts that nobody answered."""
-        said = [
-            turn for turn in self._assembly.picture.turns if turn.text and turn.speaker in ROLES
-        ]
-        answered = len(said)
-        while answered and said[answered - 1].speaker == Speaker.USER:
-            answered -= 1
-        contents = [
-            text_content(ROLES[turn.speaker], turn.text)
-            for turn in said[max(0, answered - HISTORY_TURNS) : answered]
-        ]
-        return contents, [turn.text for turn in said[answered:]]
+    def _take_event(self, event: live.Event, ms: int) -> None:
+        match event:
+            case live.Audio():
+                self._publish(self._assembly.upstream(event, ms))
+                for viewer in self.viewers:
+                    viewer.offer_audio(self._assembly.stream, event.data)
+            case live.Connected():
+                if event.renewed:
+                    self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, ms))
+                self._publish(self._assembly.state(ConversationState.LIVE, ms))
+            case live.Disconnected():
+                self._publish(self._assembly.cut(ms))
+                self._publish(self._assembly.state(ConversationState.ROTATING, ms))
+                if event.code != live.GO_AWAY:
+                    self._publish(self._assembly.notice("upstream-lost", UPSTREAM_LOST, ms))
+            case _:
+                self._publish(self._assembly.upstream(event, ms))
+
+    def history(self) -> list[Content]:
+        """What was said, as Live API contents, for a session that begins anew."""
+        turns = self._assembly.picture.turns
+        said = [turn for turn in turns if turn.text and turn.speaker in ROLES]
+        return [text_content(ROLES[turn.speaker], turn.text) for turn in said[-HISTORY_TURNS:]]
 
     # --- parts ---------------------------------------------------------------------
 
@@ -305,10 +315,26 @@ class SessionHost:
         return max(0, int((self._clock() - self._began) * 1000))
 
 
+def unanswered(picture: p.Picture) -> list[str]:
+    """The user's last texts, which nobody answered."""
+    texts: list[str] = []
+    for turn in reversed(picture.turns):
+        if turn.text and turn.speaker in ROLES:
+            if turn.speaker != Speaker.USER:
+                break
+            texts.insert(0, turn.text)
+    return texts
+
+
 STORE_BEHIND = p.Error(
     code="store-behind",
     message="Your message was not taken: the store is not answering.",
     fix="Send it again in a minute.",
+)
+UPSTREAM_BEHIND = p.Error(
+    code="upstream-behind",
+    message="Your message was not taken: too much is waiting for the model already.",
+    fix="Send it again when the connection to the model is back.",
 )
 SESSION_RENEWED = "The model's session began anew; it was told what had been said."
 UPSTREAM_LOST = "The connection to the model was lost. Trying again."

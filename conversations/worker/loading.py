@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -72,6 +73,21 @@ def close_older_turns(claim: Claim) -> None:
     Turn.objects.filter(
         conversation_id=claim.conversation_id, epoch__lt=claim.epoch
     ).close_open_ones()
+
+
+def live_session(
+    case: Case, history: Callable[[], Sequence[live.Content]], unanswered: Sequence[str]
+) -> live.LiveSession:
+    """The case's session with the model, which insists: a user is waiting."""
+    session = live.Session(
+        case.config,
+        case.auth.endpoint_for(case.endpoint),
+        handle=case.handle or "",
+        comeback=live.Comeback(insist=True),
+        history=history,
+        unanswered=unanswered,
+    )
+    return live.LiveSession(session, live.Dialer(endpoint=case.endpoint, auth=case.auth))
 
 
 def session_config(agent: Agent) -> live.SessionConfig:

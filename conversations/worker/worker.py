@@ -12,13 +12,13 @@ import time
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from ssl import SSLContext
 from typing import Any
 
 import msgspec
 from django.db import Error as DatabaseError
 
-import live
 from accounts.credentials import CredentialUnusable
 from accounts.database import in_database
 from accounts.tenancy import platform_scope
@@ -29,7 +29,7 @@ from conversations.link import LinkStream, Listener, listen, listen_memory
 from conversations.models import Conversation, Lease
 from conversations.states import EndReason
 from conversations.worker.host import SessionHost
-from conversations.worker.loading import Case, claim
+from conversations.worker.loading import Case, claim, live_session
 from conversations.worker.store import Store
 
 log = logging.getLogger(__name__)
@@ -140,10 +140,7 @@ class Worker:
             self._claiming.discard(conversation_id)
 
     async def _open(self, case: Case) -> None:
-        async def opener(handle: str | None) -> live.Connection:
-            return await live.connect(case.endpoint, case.auth, case.config, handle=handle)
-
-        host = SessionHost(case, opener, self)
+        host = SessionHost(case, partial(live_session, case), self)
         self.hosts[case.conversation_id] = host
         host.start()
         await self._bus.join(b.conversation_group(case.conversation_id), self._look)

@@ -1,7 +1,7 @@
 """The Gemini Live API for asyncio: typed messages, a session without I/O, a client, ways in.
 
 Knows no Django and no tenant. Usual order: an `Endpoint`, an `Auth`, a `SessionConfig`, then
-`connect`, and `Connection.receive` until it raises a `LiveError` or gives an empty list.
+`connect`, and `LiveSession.receive` until it raises a `LiveError` or gives an empty list.
 """
 
 from live.adc import application_default
@@ -21,7 +21,7 @@ from live.authorized_user import (
     validate_authorized_user_info,
 )
 from live.checkup import diagnose
-from live.client import Connection, connect
+from live.client import Dialer, LiveSession, connect
 from live.endpoint import Endpoint
 from live.environment import auth_from_environment
 from live.ephemeral import EphemeralToken, LiveConnectConstraints, mint
@@ -41,8 +41,11 @@ from live.errors import (
     error_from_handshake,
 )
 from live.events import (
+    GO_AWAY,
     Audio,
     CodeExecutionResult,
+    Connected,
+    Disconnected,
     Event,
     ExecutableCode,
     FileData,
@@ -97,13 +100,14 @@ from live.messages import (
     VoiceConfig,
     text_content,
 )
-from live.session import Session, State, Turn
+from live.session import Comeback, Session, State, Turn
 from live.setup import SessionConfig
 from live.transcript import Speaker, Stage, Transcript, Utterance
 from live.user_oauth import OAuthClient
 
 __all__ = [
     "DEVELOPER_SCOPES",
+    "GO_AWAY",
     "VERTEX_SCOPES",
     "ApiKeyAuth",
     "Audio",
@@ -117,9 +121,12 @@ __all__ = [
     "Blob",
     "CallerError",
     "CodeExecutionResult",
-    "Connection",
+    "Comeback",
+    "Connected",
     "Content",
     "CredentialError",
+    "Dialer",
+    "Disconnected",
     "Endpoint",
     "EphemeralToken",
     "EphemeralTokenAuth",
@@ -144,6 +151,7 @@ __all__ = [
     "KeyAdmin",
     "LiveConnectConstraints",
     "LiveError",
+    "LiveSession",
     "ModelError",
     "NetworkError",
     "NewServiceAccountKey",

@@ -18,12 +18,12 @@ from websockets.asyncio.client import ClientConnection
 
 from live.advice import advice_on
 from live.auth import ApiKeyAuth, Auth, BearerTokenAuth, EphemeralTokenAuth, RefreshingAuth
-from live.client import Connection
+from live.connection import Connection
 from live.endpoint import Endpoint
 from live.errors import Diagnosis, LiveError, NetworkError, error_from_close
 from live.findings import Finding, Outcome, Report
 from live.handshake import DirectConnect, open_socket
-from live.session import Session
+from live.session.session import SETUP_TIMEOUT, Session
 from live.setup import SessionConfig
 
 __all__ = ["STEPS", "diagnose"]
@@ -154,21 +154,26 @@ class _Attempt:
 
     async def setup(self, socket: ClientConnection) -> tuple[Connection, Finding]:
         endpoint = self._auth.endpoint_for(self._endpoint)
-        now, patience = time.monotonic(), self._timeout
-        session = Session(
-            SessionConfig(model=self._model), endpoint, now=now, setup_timeout=patience
-        )
-        connection = Connection(socket, session)
+        session = Session(SessionConfig(model=self._model), endpoint, setup_timeout=self._timeout)
+        connection = Connection(socket, session.outbox)
         self.opened.pop_all()  # the connection closes its socket
-        self.opened.push_async_callback(connection.close)
-        await connection.set_up()
+        self.opened.push_async_callback(connection.closed)
+        await connection.send(session.opened(time.monotonic()))
+        try:
+            async with asyncio.timeout(self._timeout):
+                while not session.has_begun:
+                    session.receive(await connection.receive(), time.monotonic())
+        except TimeoutError:
+            raise NetworkError(SETUP_TIMEOUT) from None
         model = endpoint.model_name(self._model)
         return connection, _done("setup", f"The service accepted a session with {model}.")
 
     async def close(self, connection: Connection, socket: ClientConnection) -> tuple[None, Finding]:
-        await connection.close()
-        while await connection.receive():
-            pass  # what came unasked, until it raises what ended the session before we did
+        connection.begin_close()
+        with contextlib.suppress(LiveError):  # the close code says more
+            while True:
+                await connection.receive()
+        await connection.closed()
         code, reason = socket.close_code or _NO_CLOSE_FRAME, socket.close_reason or ""
         if code == _NO_CLOSE_FRAME:
             raise NetworkError(_CLOSE_UNANSWERED, code)

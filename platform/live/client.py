@@ -1,46 +1,62 @@
-"""A connection to the Live API: the asyncio shell around `live.session`.
+"""A session with the Live API: the asyncio shell around `live.session`.
 
-It moves bytes and keeps time; every decision is the session's. Two tasks live as long as the
-connection: one reads and decodes, one writes what waits in the outbox.
+It opens sockets, moves bytes and keeps time; every decision is the session's. One task lives as
+long as the session and reads; each connection has one more, which writes what waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from ssl import SSLContext
 
-from websockets import protocol
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.server import broadcast
-from websockets.exceptions import ConnectionClosed
 
 from live.audio import INPUT_RATE
 from live.auth import Auth
+from live.connection import Connection
 from live.endpoint import Endpoint
-from live.errors import Diagnosis, LiveError, ProtocolError
-from live.events import Event, Ready, Usage
-from live.handshake import CLOSE_TIMEOUT, Connector, DirectConnect, open_socket
+from live.errors import LiveError
+from live.events import Event, Usage
+from live.handshake import Connector, DirectConnect, open_socket
 from live.messages import Content, FunctionResponse
-from live.outbox import Outbox
-from live.session import Session, State, Turn
+from live.session import Comeback, Session, State, Turn
 from live.setup import SessionConfig
 from live.setup.tools import AnyTool
 
+log = logging.getLogger(__name__)
+
 # Decoded messages that nobody takes: above this, reading pauses and TCP holds the service back.
 INBOX_BYTES = 1024 * 1024
-# What may lie in the socket's own buffer when a message goes straight there.
-AHEAD_BYTES = 16 * 1024
 
-_UNREADABLE = Diagnosis(
-    "frame_malformed",
-    "The service sent a frame that is too big or malformed.",
-    "Resume the session.",
-    permanent=False,
-    retry_after=1.0,
-)
+_READS = frozenset({State.SETUP_SENT, State.READY, State.ROTATING})
+_HAS_SOCKET = _READS | {State.LEAVING}
+_USUAL = Comeback()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialer:
+    """Where a session's connections go, and with what. `ssl` is the system's when absent."""
+
+    endpoint: Endpoint
+    auth: Auth
+    ssl: SSLContext | None = None
+    connector: Connector = DirectConnect
+
+    async def open(self, headers: Mapping[str, str], open_timeout: float) -> ClientConnection:
+        """A socket. Raises a `LiveError` of the branch that tells who can act."""
+        return await open_socket(
+            self.auth.endpoint_for(self.endpoint),
+            headers,
+            query=self.auth.query(),
+            ssl=self.ssl,
+            connector=self.connector,
+            open_timeout=open_timeout,
+        )
 
 
 async def connect(  # noqa: PLR0913 - everything after the third is an option by name
@@ -48,73 +64,72 @@ async def connect(  # noqa: PLR0913 - everything after the third is an option by
     auth: Auth,
     config: SessionConfig,
     *,
-    handle: str | None = None,
+    handle: str = "",
+    comeback: Comeback | None = _USUAL,
+    history: Callable[[], Sequence[Content]] | None = None,
     ssl: SSLContext | None = None,
     connector: Connector = DirectConnect,
     clock: Callable[[], float] = time.monotonic,
     setup_timeout: float = 10.0,
-) -> Connection:
-    """Open a connection and wait until the service has accepted the setup.
+) -> LiveSession:
+    """Open a session and wait until the service has accepted the setup.
 
-    `handle` resumes a session. Close the old connection first: while the service sees it open,
-    every resume fails. `ssl` is the TLS context, of the system when absent. `setup_timeout`, in
-    seconds, covers the handshake and the setup together. Cancelling leaves nothing open.
+    The session goes on over as many connections as it takes; with `comeback=None` it ends with
+    the first. `handle` resumes one. `history` tells what was said, in case the service has
+    forgotten it; by itself a session remembers what was said in it. `ssl` is the TLS context, of
+    the system when absent.
+    `setup_timeout`, in seconds, covers the handshake and the setup together. Cancelling leaves
+    nothing open.
 
     Raises a `LiveError` of the branch that tells who can act.
     """
-    headers = await auth.headers()
-    endpoint = auth.endpoint_for(endpoint)
     session = Session(
-        config, endpoint, now=clock(), handle=handle or "", setup_timeout=setup_timeout
+        config,
+        auth.endpoint_for(endpoint),
+        handle=handle,
+        setup_timeout=setup_timeout,
+        comeback=comeback,
+        history=history,
     )
-    socket = await open_socket(
-        endpoint,
-        headers,
-        query=auth.query(),
-        ssl=ssl,
-        connector=connector,
-        open_timeout=setup_timeout,
-    )
-    connection = Connection(socket, session, clock=clock)
+    dialer = Dialer(endpoint=endpoint, auth=auth, ssl=ssl, connector=connector)
+    opened = LiveSession(session, dialer, clock=clock)
     async with contextlib.AsyncExitStack() as unless_ready:
-        unless_ready.push_async_callback(connection.close)
-        await connection.set_up()
+        unless_ready.push_async_callback(opened.close)
+        opened.start()
+        await opened.ready()
         unless_ready.pop_all()
-    return connection
+    return opened
 
 
-class Connection:
-    """One open connection of a Live session. Made by `connect`.
+class LiveSession:
+    """A session over one connection after another. Made by `connect`.
 
-    The `send_…` methods never wait: the messages go into a bounded outbox, in order. When the
-    session has ended, audio is dropped and counted, and the others raise the error that ended it.
+    The `send_…` methods never wait: what cannot go out now is held, within bounds, in order. When
+    the session has ended, audio is dropped and counted, and the others raise the error that ended
+    it.
     """
 
     def __init__(
-        self,
-        socket: ClientConnection,
-        session: Session,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        outbox: Outbox | None = None,
+        self, session: Session, dialer: Dialer, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._socket = socket
         self._session = session
+        self._dialer = dialer
         self._clock = clock
-        self._outbox = outbox or Outbox()
-        self._outbox_filled = asyncio.Event()
+        self._connection: Connection | None = None
         self._inbox: list[Event] = []
         self._inbox_size = 0
-        self._inbox_changed = asyncio.Event()
-        self._inbox_taken = asyncio.Event()
-        self._error: LiveError | None = None
+        self._changed = asyncio.Event()  # the inbox or the state
+        self._taken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline: float | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     # -- What a session knows ------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._session.state
 
     @property
     def handle(self) -> str:
@@ -133,7 +148,7 @@ class Connection:
 
     @property
     def usage(self) -> Usage:
-        """What was used so far on this connection, added up by modality."""
+        """What was used so far, over all connections, added up by modality."""
         return self._session.usage
 
     @property
@@ -143,29 +158,28 @@ class Connection:
 
     @property
     def audio_dropped_bytes(self) -> int:
-        """PCM bytes given to `send_audio` that never went out, in this connection's life."""
-        return self._outbox.audio_dropped_bytes
+        """PCM bytes given to `send_audio` that never went out, in this session's life."""
+        return self._session.outbox.audio_dropped_bytes
 
     # -- Receiving -----------------------------------------------------------------------------
 
     async def receive(self) -> list[Event]:
         """Wait for the next events, and take all that are there.
 
-        An empty list means that we closed the connection: there will be nothing more. Events that
+        An empty list means that we closed the session: there will be nothing more. Events that
         came before an error are given first. Cancelling loses nothing.
 
         Raises the `LiveError` that ended the session, when it was not us, each time.
         """
         while not self._inbox:
-            if self._error is not None:
-                raise self._error
+            if self._session.error is not None:
+                raise self._session.error
             if self._session.state is State.CLOSED:
                 return []
-            self._inbox_changed.clear()
-            await self._inbox_changed.wait()
+            await self._change()
         events, self._inbox = self._inbox, []
         self._inbox_size = 0
-        self._inbox_taken.set()
+        self._taken.set()
         return events
 
     # -- Sending -------------------------------------------------------------------------------
@@ -176,12 +190,12 @@ class Connection:
         Never raises and never waits: without room the oldest audio is dropped and counted.
         """
         if self._session.state is State.CLOSED:
-            self._outbox.audio_dropped_bytes += len(pcm)
+            self._session.outbox.audio_dropped_bytes += len(pcm)
             return
         message = self._session.audio(pcm, rate)
-        if not self._write_now(message):
-            self._outbox.put_audio(message, len(pcm))
-            self._outbox_filled.set()
+        if message and not self._write_now(message):
+            self._session.outbox.put_audio(message, len(pcm))
+            self._wake_writer()
 
     def end_audio(self) -> None:
         """Say that the microphone pauses. Raises as `send_text`."""
@@ -198,17 +212,17 @@ class Connection:
     def send_video(self, frame: bytes, mime_type: str = "image/jpeg") -> None:
         """Send a picture of what the user sees or shows: JPEG or PNG, at most one a second.
 
-        Raises as `send_text`.
+        Without a connection it is dropped. Raises as `send_text`.
         """
         self._put(lambda: self._session.video(frame, mime_type))
 
     def send_text(self, text: str) -> None:
         """Send what the user typed; the model answers at once.
 
-        Raises `InvalidRequest` for what the service would refuse, `NetworkError` when the outbox
-        is full, the error that ended the session, or `ProtocolMisuse` after `close`.
+        Raises `InvalidRequest` for what the service would refuse, `NetworkError` when no more can
+        be held, the error that ended the session, or `ProtocolMisuse` after `close`.
         """
-        self._put(lambda: self._session.text(text))
+        self._put(lambda: self._session.text(text), repeated=True)
 
     def send_content(self, turns: Sequence[Content], turn_complete: bool = True) -> None:
         """Append turns to the history; interrupts a running answer. Raises as `send_text`."""
@@ -216,137 +230,139 @@ class Connection:
 
     def send_tool_responses(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, each by its id. Raises as `send_text`."""
-        self._put(lambda: self._session.tool_responses(responses))
+        self._put(lambda: self._session.tool_responses(responses), repeated=True)
 
     def update_context(
         self, *, system_instruction: str | None = None, tools: Sequence[AnyTool] | None = None
     ) -> None:
         """Change the instruction, the tools or both from now on. Raises as `send_text`."""
         self._put(
-            lambda: self._session.context_update(system_instruction=system_instruction, tools=tools)
+            lambda: self._session.context_update(
+                system_instruction=system_instruction, tools=tools
+            ),
+            repeated=True,
         )
 
-    def _put(self, build: Callable[[], bytes]) -> None:
-        if self._error is not None:
-            raise self._error
+    def _put(self, build: Callable[[], bytes], *, repeated: bool = False) -> None:
+        if self._session.error is not None:
+            raise self._session.error
         message = build()
-        if not self._write_now(message):
-            self._outbox.put(message)
-            self._outbox_filled.set()
+        if message and not self._write_now(message):
+            self._session.outbox.put(message, repeated=repeated)
+            self._wake_writer()
 
     def _write_now(self, message: bytes) -> bool:
-        """Give the socket a message without waking the writer; False while it is behind.
+        return self._connection is not None and self._connection.write(message)
 
-        `broadcast` is how `websockets` sends without waiting; the task and the lock of `send`
-        cost as much as the message itself.
-        """
-        behind = self._outbox.size or self._socket.transport.get_write_buffer_size() > AHEAD_BYTES
-        if behind:
-            return False
-        broadcast((self._socket,), message, text=True)
-        return True
+    def _wake_writer(self) -> None:
+        if self._connection is not None:
+            self._connection.wake()
 
     # -- Beginning and end -----------------------------------------------------------------------
 
-    async def set_up(self) -> None:
-        """Send the setup and wait for the answer. `connect` does it.
+    def start(self) -> None:
+        """Begin to connect, and go on until `close` or an error that ends the session."""
+        self._task = asyncio.create_task(self._run(), name="live session")
+        self._task.add_done_callback(lambda _: self._changed.set())
 
-        Raises `LiveError` when the service does not accept it in time.
+    async def ready(self) -> None:
+        """Wait until the service has accepted the setup.
+
+        Raises the `LiveError` that ended the session before.
         """
-        setup = self._session.opened(self._clock())
-        self._set_timer()
-        self._reader = asyncio.create_task(self._read())
-        self._writer = asyncio.create_task(self._write(setup))
-        while self._session.state is State.SETUP_SENT:
-            self._inbox_changed.clear()
-            await self._inbox_changed.wait()
         # An error right behind the acceptance is for `receive`, after what came before it.
-        accepted = any(isinstance(event, Ready) for event in self._inbox)
-        if self._error is not None and not accepted:
-            raise self._error
+        while not self._session.has_begun:
+            if self._session.error is not None:
+                raise self._session.error
+            if self._session.state is State.CLOSED:
+                return
+            await self._change()
 
     async def close(self) -> None:
         """Close with a close frame, and wait until the service has seen it (5 s at most).
 
-        What is still in the outbox is not sent. Closing twice does no harm.
+        What is still held is not sent. Closing twice does no harm.
         """
         self._session.close()
-        self._stop()
-        await self._close_socket()
-        tasks = [task for task in (self._reader, self._writer, self._closing) if task is not None]
-        if tasks:
-            await asyncio.wait(tasks)
+        self._follow()
+        if self._task is not None:
+            if self._connection is None:
+                self._task.cancel()  # it opens a socket, or waits to
+            await asyncio.wait([self._task])
 
-    def _fail(self, error: LiveError) -> None:
-        """End the session for a reason that is not ours; the owner learns it by `receive`."""
-        if self._session.state is not State.CLOSED:
-            self._session.close()
-        self._error = self._error or error
-        self._stop()
-        self._closing = asyncio.create_task(self._close_socket())
+    # -- The task --------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._writer is not None:
-            self._writer.cancel()
-        self._outbox.clear()
-        self._inbox_changed.set()
-        self._inbox_taken.set()
+    async def _run(self) -> None:
+        while self._session.state is not State.CLOSED:
+            if self._session.state is State.WAITING:
+                await self._change()
+                continue
+            try:
+                socket = await self._dial()
+            except LiveError as error:
+                self._lost(error)
+            else:
+                await self._talk(Connection(socket, self._session.outbox))
 
-    async def _close_socket(self) -> None:
-        if self._socket.state is protocol.State.CLOSED:
-            return  # closing again may fail: `websockets` aborts the transport, closed or not
+    async def _dial(self) -> ClientConnection:
+        headers = await self._dialer.auth.headers()
+        now = self._clock()
+        self._session.connecting(now)
+        return await self._dialer.open(headers, self._session.time_left(now))
+
+    async def _talk(self, connection: Connection) -> None:
+        """From the setup to the end of a connection."""
+        self._connection = connection
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self._socket.close()
-        except TimeoutError:
-            # The peer takes no bytes: the close frame is stuck behind them.
-            self._socket.transport.abort()
-
-    # -- The tasks ---------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        try:
+            await connection.send(self._session.opened(self._clock()))
+            self._follow()
             while True:
-                data = await self._socket.recv(decode=False)
-                # While we close, read on: the peer's close frame comes after its messages.
-                if self._session.state is not State.CLOSED:
-                    self._take(data)
-                while self._inbox_size > INBOX_BYTES and self._session.state is not State.CLOSED:
-                    self._inbox_taken.clear()
-                    await self._inbox_taken.wait()
-        except ConnectionClosed as closed:
-            if self._session.state is not State.CLOSED:
-                self._fail(self._error_of(closed))
+                await self._take(connection, await connection.receive())
         except LiveError as error:
-            self._fail(error)
+            if self._session.state in _HAS_SOCKET:  # otherwise its end was decided before
+                self._lost(error)
+        finally:
+            await connection.closed()
+            self._connection = None
 
-    def _take(self, data: bytes) -> None:
-        events = self._session.receive(data, self._clock())
-        if self._session.deadline != self._timer_deadline:
-            self._set_timer()
+    async def _take(self, connection: Connection, data: bytes) -> None:
+        if self._session.state not in _HAS_SOCKET:
+            return  # while it closes: the other side's close frame comes after its messages
+        was_ready = self._session.is_connected
+        self._tell(self._session.receive(data, self._clock()), len(data))
+        if self._session.is_connected and not was_ready:
+            connection.start_writing()
+        while self._inbox_size > INBOX_BYTES and self._session.state in _READS:
+            self._taken.clear()
+            await self._taken.wait()
+
+    def _lost(self, error: LiveError) -> None:
+        self._tell(self._session.lost(error, self._clock()))
+        log.info("no connection: %s", error.code)
+
+    def _tell(self, events: list[Event], size: int = 0) -> None:
         if events:
             self._inbox += events
-            self._inbox_size += len(data)
-            self._inbox_changed.set()
+            self._inbox_size += size
+        self._follow()
 
-    def _error_of(self, closed: ConnectionClosed) -> LiveError:
-        if closed.rcvd is not None:
-            return self._session.lost(closed.rcvd.code, closed.rcvd.reason)
-        lost = self._session.lost(1006, "")
-        # A close frame from us, unasked: the library did not like what it read.
-        return lost if closed.sent is None else ProtocolError(_UNREADABLE, closed.sent.code)
+    def _follow(self) -> None:
+        """Do what the session's state asks for: keep its deadline, leave, wake who waits."""
+        if self._session.deadline != self._timer_deadline:
+            self._set_timer()
+        if self._session.state not in _READS and self._connection is not None:
+            self._connection.begin_close()
+            self._taken.set()
+        if self._session.state is State.CLOSED:
+            self._session.outbox.clear()
+        self._changed.set()
 
-    async def _write(self, message: bytes | None) -> None:
-        with contextlib.suppress(ConnectionClosed):  # the reader reports it
-            while True:
-                while message is not None:
-                    await self._socket.send(message, text=True)
-                    message = self._outbox.pop()
-                self._outbox_filled.clear()
-                await self._outbox_filled.wait()
-                message = self._outbox.pop()
+    async def _change(self) -> None:
+        """Wait for the next change. Raises what the task should never have met."""
+        self._changed.clear()
+        if self._task is not None and self._task.done():
+            self._task.result()
+        await self._changed.wait()
 
     # -- Time --------------------------------------------------------------------------------------
 
@@ -360,11 +376,8 @@ class Connection:
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
-        error = self._session.tick(self._clock())
-        if error is not None:
-            self._fail(error)
-        else:
-            self._set_timer()  # the clocks of the loop and of the session differ a little
+        self._timer_deadline = None  # the clocks of the loop and of the session differ a little
+        self._tell(self._session.tick(self._clock()))
 
 
-__all__ = ["Connection", "Connector", "Endpoint", "SessionConfig", "connect"]
+__all__ = ["Comeback", "Connector", "Dialer", "Endpoint", "LiveSession", "SessionConfig", "connect"]

@@ -7,6 +7,7 @@ goes, and is counted. Everything else matters and is never dropped: what does no
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from live.errors import Diagnosis, NetworkError
 
@@ -30,8 +31,8 @@ class Outbox:
         self._total_limit = total_bytes
         self._audio_limit = audio_bytes
         self._audio: deque[tuple[int, bytes, int]] = deque()  # (order, message, PCM bytes)
-        self._other: deque[tuple[int, bytes]] = deque()
-        self._order = 0
+        self._other: deque[tuple[int, bytes, bool]] = deque()  # (order, message, repeated)
+        self._order = self._before = 0
         self._audio_size = 0
         self._other_size = 0
 
@@ -39,12 +40,15 @@ class Outbox:
     def size(self) -> int:
         return self._audio_size + self._other_size
 
-    def put(self, message: bytes) -> None:
-        """Add a message that must arrive. Raises `NetworkError` when there is no room."""
+    def put(self, message: bytes, *, repeated: bool = False) -> None:
+        """Add a message that must arrive. Raises `NetworkError` when there is no room.
+
+        `repeated`: on another connection the session says it again by itself.
+        """
         if self._other_size + len(message) > self._total_limit:
             raise NetworkError(_FULL)
         self._order += 1
-        self._other.append((self._order, message))
+        self._other.append((self._order, message, repeated))
         self._other_size += len(message)
         self._drop_audio()
 
@@ -54,6 +58,19 @@ class Outbox:
         self._audio.append((self._order, message, pcm_bytes))
         self._audio_size += len(message)
         self._drop_audio()
+
+    def put_ahead(self, messages: Sequence[bytes]) -> None:
+        """Add messages before all others, within the bounds of whoever held them."""
+        for message in reversed(messages):
+            self._before -= 1
+            self._other.appendleft((self._before, message, True))
+            self._other_size += len(message)
+
+    def forget_repeated(self) -> None:
+        """The connection is gone: drop what the session says again by itself."""
+        kept = [each for each in self._other if not each[2]]
+        self._other = deque(kept)
+        self._other_size = sum(len(message) for _, message, _ in kept)
 
     def pop(self) -> bytes | None:
         """The oldest message, or `None` when there is none."""

@@ -19,6 +19,7 @@ import enum
 import msgspec
 
 from live.events import (
+    Disconnected,
     Event,
     InputTranscript,
     InterimInputTranscript,
@@ -86,6 +87,8 @@ class Transcript:
                 self._cut()
             case TurnComplete():
                 self._complete()
+            case Disconnected():
+                self._end()
         return self._take()
 
     def typed(self, text: str) -> list[Utterance]:
@@ -97,8 +100,7 @@ class Transcript:
 
     def end(self) -> list[Utterance]:
         """The session is over: an answer that was still coming counts as interrupted."""
-        self._cut()
-        self._complete()
+        self._end()
         return self._take()
 
     # -- The user ------------------------------------------------------------------------------
@@ -172,6 +174,10 @@ class Transcript:
             self._put(msgspec.structs.replace(self._model, stage=Stage.FINAL))
         self._model = None
         self._speaks_anew = False
+
+    def _end(self) -> None:
+        self._cut()
+        self._complete()
 
     # -- Both ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from live import ApiKeyAuth, Connection, Endpoint, SessionConfig, connect
+from live import ApiKeyAuth, Endpoint, LiveSession, SessionConfig, connect
 from tests.live.samples import on_the_wire
 
 CONFIG = SessionConfig(model="gemini-3.8-live")
@@ -83,15 +83,15 @@ async def serving(
 @asynccontextmanager
 async def talking(
     play: Play, config: SessionConfig = CONFIG, **options: Any
-) -> AsyncIterator[tuple[Peer, Connection]]:
-    """A connection to a server that accepts the setup and then plays its part."""
+) -> AsyncIterator[tuple[Peer, LiveSession]]:
+    """A session of one connection, with a server that accepts the setup and plays its part."""
 
     async def accept_then_play(peer: Peer, socket: ServerConnection) -> None:
         await peer.accept(socket)
         await play(peer, socket)
 
     async with serving(accept_then_play) as peer:
-        connection = await connect(peer.endpoint, AUTH, config, **options)
+        connection = await connect(peer.endpoint, AUTH, config, **{"comeback": None} | options)
         try:
             yield peer, connection
         finally:

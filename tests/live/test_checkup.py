@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 import live
-from live import checkup, client
+from live import checkup, connection
 from live.auth import (
     DEVELOPER_SCOPES,
     VERTEX_SCOPES,
@@ -403,7 +403,7 @@ async def test_a_server_that_goes_away_instead_of_closing() -> None:
 
 
 async def test_a_close_that_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "CLOSE_TIMEOUT", 0.1)
     done = asyncio.Event()
 
     async def accept_and_fall_silent(peer: Peer, socket: ServerConnection) -> None:

@@ -11,12 +11,14 @@ from websockets.exceptions import ConnectionClosed
 from live import (
     Audio,
     AutomaticActivityDetection,
-    Connection,
+    Connected,
     CredentialError,
+    Dialer,
     FunctionResponse,
     GoAway,
     InvalidRequest,
     LiveError,
+    LiveSession,
     NetworkError,
     OutputTranscript,
     ProtocolError,
@@ -32,7 +34,7 @@ from live import (
     connect,
     text_content,
 )
-from live.handshake import DirectConnect, open_socket
+from live import connection as connection_module
 from live.outbox import Outbox
 from live.session import Session
 from tests.live.peer import AUTH, CONFIG, Peer, serving, talking
@@ -45,7 +47,7 @@ async def quiet(_: Peer, socket: ServerConnection) -> None:
     await socket.wait_closed()
 
 
-async def collect(connection: Connection, last: type) -> list[Any]:
+async def collect(connection: LiveSession, last: type) -> list[Any]:
     """Events up to the first of a kind."""
     events: list[Any] = []
     while not any(isinstance(event, last) for event in events):
@@ -53,7 +55,7 @@ async def collect(connection: Connection, last: type) -> list[Any]:
     return events
 
 
-async def until_error(connection: Connection) -> tuple[list[Any], LiveError]:
+async def until_error(connection: LiveSession) -> tuple[list[Any], LiveError]:
     """All events, and the error that ended the session."""
     events: list[Any] = []
     while True:
@@ -75,7 +77,7 @@ async def hear_all(peer: Peer, socket: ServerConnection) -> None:
 async def test_connect_sends_the_setup_and_waits_for_the_answer() -> None:
     async with talking(quiet) as (peer, connection):
         assert peer.messages[0]["setup"]["model"] == "models/gemini-3.8-live"
-        assert await connection.receive() == [Ready()]
+        assert await connection.receive() == [Ready(), Connected()]
 
 
 async def test_a_handle_goes_into_the_setup() -> None:
@@ -158,11 +160,11 @@ async def test_what_is_already_there_comes_in_one_list() -> None:
         await sent.wait()
         events: list[Any] = []
         takes = 0
-        while len(events) < 11:
+        while len(events) < 12:
             events += await connection.receive()
             takes += 1
-    assert takes < 11
-    assert len(events) == 11
+    assert takes < 12
+    assert len(events) == 12
 
 
 async def test_text_frames_and_unknown_messages_are_taken_too() -> None:
@@ -213,7 +215,7 @@ async def test_cancelling_receive_loses_nothing() -> None:
         await socket.wait_closed()
 
     async with talking(play) as (_, connection):
-        assert await connection.receive() == [Ready()]
+        assert await connection.receive() == [Ready(), Connected()]
         waiting = asyncio.create_task(connection.receive())
         await asyncio.sleep(0)
         waiting.cancel()
@@ -369,7 +371,7 @@ async def test_what_came_before_the_end_is_given_first_and_then_the_error_each_t
 
     async with talking(play) as (_, connection):
         events, error = await until_error(connection)
-        assert [type(event) for event in events] == [Ready, Audio]
+        assert [type(event) for event in events] == [Ready, Connected, Audio]
         assert isinstance(error, ProviderError)
         assert (error.code, error.status) == ("internal", 1011)
         with pytest.raises(ProviderError):
@@ -431,7 +433,7 @@ async def test_after_go_away_the_deadline_needs_no_further_message() -> None:
 async def test_closing_does_not_wait_for_a_service_that_takes_no_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT", 0.1)
     done = asyncio.Event()
 
     async def play(_: Peer, socket: ServerConnection) -> None:
@@ -452,12 +454,8 @@ async def test_closing_does_not_wait_for_a_service_that_takes_no_bytes(
 
 
 async def test_a_close_ends_every_task() -> None:
-    def ours() -> set[str]:
-        names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
-        return {name for name in names if name.startswith("Connection._")}
-
     async with talking(quiet) as (_, connection):
-        assert ours() == {"Connection._read", "Connection._write"}
+        assert ours() == {"live session", "live writer"}
         await connection.close()
         assert ours() == set()
 
@@ -468,22 +466,30 @@ async def test_an_error_ends_every_task_without_a_close_by_the_owner() -> None:
 
     async with talking(play) as (_, connection):
         await until_error(connection)
-        tasks = [task for task in asyncio.all_tasks() if "Connection._" in repr(task.get_coro())]
+        tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("live ")]
         if tasks:
             await asyncio.wait(tasks, timeout=5)
-        assert all(task.done() for task in tasks)
+        assert ours() == set()
+
+
+def ours() -> set[str]:
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    return {name for name in names if name.startswith("live ")}
 
 
 async def test_an_outbox_of_another_size_can_be_given() -> None:
-    async with serving(quiet) as peer:
-        good = await open_socket(
-            peer.endpoint, {}, ssl=None, connector=DirectConnect, open_timeout=5
-        )
-        session = Session(CONFIG, peer.endpoint, now=0.0)
-        connection = Connection(good, session, outbox=Outbox(total_bytes=10))
-        session.opened(0.0)
-        session.receive(b'{"setupComplete":{}}', 0.0)
-        connection.send_text("x" * MORE_THAN_THE_KERNEL_TAKES)
+    async def stall(peer: Peer, socket: ServerConnection) -> None:
+        await peer.accept(socket)
+        socket.transport.pause_reading()
+        await socket.wait_closed()
+
+    async with serving(stall) as peer:
+        session = Session(CONFIG, peer.endpoint, outbox=Outbox(total_bytes=10))
+        live_session = LiveSession(session, Dialer(endpoint=peer.endpoint, auth=AUTH))
+        live_session.start()
+        await live_session.ready()
+        live_session.send_text("x" * MORE_THAN_THE_KERNEL_TAKES)
         with pytest.raises(NetworkError):
-            connection.send_text("more than ten bytes")
-        await connection.close()
+            live_session.send_text("more than ten bytes")
+        peer.sockets[0].transport.abort()
+        await live_session.close()

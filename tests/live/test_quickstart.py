@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import live
-from live import ApiKeyAuth, Endpoint, Ready, SessionConfig, connect
+from live import ApiKeyAuth, Connected, Endpoint, Ready, SessionConfig, connect
 from live.simulator import Pace, Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +70,6 @@ async def test_the_other_block_resumes_a_session() -> None:
         while not old.handle:
             await old.receive()
         new = await names["resume"](endpoint, auth, config, old)
-        assert await new.receive() == [Ready()]
+        assert await new.receive() == [Ready(), Connected()]
         assert new.handle == old.handle
         await new.close()

@@ -238,7 +238,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def understood(frame: bytes) -> bool:
     """Whether a session takes a frame; raises whatever is not the typed error."""
-    session = Session(SessionConfig(model="m"), Endpoint.developer(), now=0.0)
+    session = Session(SessionConfig(model="m"), Endpoint.developer())
     session.opened(0.0)
     try:
         events = session.receive(frame, 0.0)

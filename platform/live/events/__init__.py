@@ -24,6 +24,9 @@ from live.events.base import (
     Unknown,
 )
 from live.events.progress import (
+    GO_AWAY,
+    Connected,
+    Disconnected,
     GenerationComplete,
     GoAway,
     InteractionStatus,
@@ -45,8 +48,11 @@ from live.events.usage import (
 )
 
 __all__ = [
+    "GO_AWAY",
     "Audio",
     "CodeExecutionResult",
+    "Connected",
+    "Disconnected",
     "Event",
     "ExecutableCode",
     "FileData",

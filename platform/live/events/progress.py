@@ -80,3 +80,30 @@ class ResumptionUpdate(Event, frozen=True):
     handle: str
     resumable: bool
     last_consumed: int | None = None
+
+
+# The `code` of a rotation that the service asked for.
+GO_AWAY = "go_away"
+
+
+class Connected(Event, frozen=True):
+    """The session is ready on a new connection; it comes right after `Ready`.
+
+    `renewed`: the session before could not be resumed, and this one knows only what it was told
+    of it. `gap` is for how long there was no connection, in seconds, and `audio_dropped_bytes`
+    what was lost meanwhile of the user's sound, in bytes of PCM; both are 0 at the first.
+    """
+
+    renewed: bool = False
+    gap: float = 0.0
+    audio_dropped_bytes: int = 0
+
+
+class Disconnected(Event, frozen=True):
+    """There is no connection for now: an answer that was still coming is cut.
+
+    `code` is the one of the `LiveError` behind it, or `GO_AWAY` when the service asked for it.
+    What is sent is held until `Connected`.
+    """
+
+    code: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from live.endpoint import Endpoint
 from live.errors import Diagnosis, InvalidRequest
@@ -102,3 +103,12 @@ def context_update_message(
         instruction = text_content("user", system_instruction)
     changed = None if tools is None else ContextUpdateTools(list(tools))
     return ClientMessage(context_update=ContextUpdate(instruction, changed))
+
+
+def updated(
+    config: SessionConfig, system_instruction: str | None, tools: Sequence[AnyTool] | None
+) -> SessionConfig:
+    """The options as a context update leaves them, for the setup of the next connection."""
+    if system_instruction is not None:
+        config = replace(config, system_instruction=system_instruction)
+    return config if tools is None else replace(config, tools=tuple(tools))

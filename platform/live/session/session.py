@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from live.endpoint import Endpoint
 from live.errors import (
@@ -12,9 +12,12 @@ from live.errors import (
     ProtocolError,
     ProtocolMisuse,
     ProviderError,
-    error_from_close,
+    ResumptionError,
 )
 from live.events import (
+    GO_AWAY,
+    Connected,
+    Disconnected,
     Event,
     GoAway,
     Ready,
@@ -30,10 +33,11 @@ from live.messages import (
     ClientContent,
     ClientMessage,
     Content,
-    FunctionCall,
     FunctionResponse,
-    RealtimeInput,
 )
+from live.outbox import Outbox
+from live.session.carried import Carried, text_message
+from live.session.comeback import Comeback, Tries
 from live.session.outgoing import (
     activity_message,
     audio_end_message,
@@ -61,7 +65,7 @@ _NOT_OPEN = Diagnosis(
     "The session is not open.",
     "Send between the end of the setup and the close.",
 )
-_SETUP_TIMEOUT = Diagnosis(
+SETUP_TIMEOUT = Diagnosis(
     "setup_timeout",
     "The service did not accept the session in time.",
     "Try again; if it goes on, check the network between this server and the service.",
@@ -77,69 +81,108 @@ _TIME_UP = Diagnosis(
 )
 
 
-_KNOWN_CALLS = 1024  # ids that are remembered, the newest
-
-
 class Session:
-    """One Live session.
+    """One Live session, over one connection after another.
 
     `deadline` is the moment, on the clock of the `now` that is passed in, at which `tick` has to
-    be called; `None` while there is none. `open_calls` holds the ids of the tool calls that are
-    neither answered nor cancelled. `turn` is where the model's turn stands. `usage` is the sum of
-    all that the service told. Not safe for use by several threads.
+    be called; `None` while there is none. `turn` is where the model's turn stands. `usage` is the
+    sum of all that the service told. `outbox` holds what waits for the socket, also while there is
+    none. `error` is what ended the session, when it was not us. Not safe for several threads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two are options by name
         self,
         config: SessionConfig,
         endpoint: Endpoint,
         *,
-        now: float,
         handle: str = "",
         setup_timeout: float = 10.0,
+        comeback: Comeback | None = None,
+        history: Callable[[], Sequence[Content]] | None = None,
+        unanswered: Sequence[str] = (),
+        outbox: Outbox | None = None,
     ) -> None:
-        """`handle` resumes a session. The set-up time-out, in seconds, starts at `now`.
+        """Without a `comeback` the session ends with its first connection.
+
+        `handle` resumes a session. `setup_timeout`, in seconds, is for each connection.
+        `history` gives what was said so far, for a session that has to begin anew; by itself a
+        session remembers what was said in it. `unanswered` is what the user asked before.
 
         Raises, before anything is opened, `CallerError` when the model's name is none, and
         `InvalidRequest` or `ModelError` for options that cannot work.
         """
         endpoint.model_name(config.model)
         check(config, endpoint)
-        self._config = config
         self._endpoint = endpoint
         self._setup_timeout = setup_timeout
+        self._tries = Tries(comeback)
         self._state = State.CONNECTING
+        self._carried = Carried(config, endpoint, history, unanswered)
+        self._resumed = False
+        self._lived = False
+        self._gone_at: float | None = None  # when the last connection went
+        self._dropped_then = 0
         self.handle = handle
         self.resumable = bool(handle)
-        self.deadline: float | None = now + setup_timeout
-        self.open_calls: set[str] = set()
-        self._known_calls: dict[str, None] = {}
+        self.deadline: float | None = None
         self.turn = Turn.IDLE
         self.usage = Usage()
+        self.outbox = outbox or Outbox()
+        self.error: LiveError | None = None
 
     @property
     def state(self) -> State:
         return self._state
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the service has accepted a setup at all."""
+        return self._lived
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether what is sent goes out at once."""
+        return self._state is State.READY or self._state is State.ROTATING
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is at it: no answer is coming or owed, no call is open."""
+        question = self._carried.question
+        busy = self.open_calls or question.is_open or question.speaking
+        return self.turn is Turn.IDLE and not busy
+
+    @property
+    def open_calls(self) -> set[str]:
+        """Ids of the tool calls that are neither answered nor cancelled."""
+        return self._carried.calls.open
+
     # -- The connection --------------------------------------------------------------------
+
+    def connecting(self, now: float) -> None:
+        """A socket is being opened: from now on the set-up time-out runs."""
+        self.deadline = now + self._setup_timeout
+
+    def time_left(self, now: float) -> float:
+        """Seconds to the deadline."""
+        return max(0.0, (self.deadline or now) - now)
 
     def opened(self, now: float) -> bytes:
         """A socket is open: the setup message to send on it, with the newest handle."""
-        setup = encode(setup_message(self._config, self._endpoint, self.handle))
-        rotated = self._state is State.ROTATING
         self._step(Input.OPENED)
+        if self.deadline is None:
+            self.connecting(now)
+        self._resumed = bool(self.handle)
         self.turn = Turn.IDLE
-        if rotated:
-            self.deadline = now + self._setup_timeout
-        return setup
+        config = self._carried.begin(resumed=self._resumed)
+        return encode(setup_message(config, self._endpoint, self.handle))
 
     def receive(self, data: bytes | str, now: float) -> list[Event]:
         """The events of one message; most often one, sometimes none.
 
         A message that holds more than its events show gives an `Unknown` as well.
 
-        Raises `ProtocolError` for a message that cannot be read or has no place here. The session
-        is not to be continued then.
+        Raises `ProtocolError` for a message that cannot be read or has no place here. Tell it to
+        `lost` then.
         """
         message, whole = read(data)
         events = events_of(message, now)
@@ -148,66 +191,142 @@ class Session:
         if message.setup_complete is None and message.go_away is None:
             self._step(Input.MESSAGE)
         for event in events:
-            self._note(event)
+            self._note(event, now)
+        if message.setup_complete is not None:
+            events += self._connected(now)
         if not whole or not is_shown(message):
             events.append(Unknown(data.encode() if isinstance(data, str) else data))
+        if self._state is State.ROTATING and self.is_idle and self._tries.come_back:
+            self._leave(Input.PAUSE, now)
         return events
 
-    def tick(self, now: float) -> LiveError | None:
-        """Tell the time. At the deadline the session is closed; the error says of what.
-
-        The caller closes the socket then.
-        """
+    def tick(self, now: float) -> list[Event]:
+        """Tell the time. At the deadline the state changes, and with it what the caller does."""
         if self.deadline is None or now < self.deadline:
-            return None
-        rotating = self._state is State.ROTATING
-        self._step(Input.DEADLINE)
-        return ProviderError(_TIME_UP) if rotating else NetworkError(_SETUP_TIMEOUT)
+            return []
+        match self._state:
+            case State.CONNECTING:
+                return []  # opening the socket has a time-out of its own
+            case State.WAITING:
+                self._step(Input.DEADLINE)
+                self.deadline = None
+                return []
+            case State.ROTATING if self._tries.come_back:
+                self._leave(Input.DEADLINE, now)
+                return []
+            case State.ROTATING:
+                return self.lost(ProviderError(_TIME_UP), now)
+        return self.lost(NetworkError(SETUP_TIMEOUT), now)
 
-    def lost(self, code: int, reason: str) -> LiveError:
-        """The other end closed, or the connection broke (code 1006)."""
-        self._step(Input.LOST)
-        return error_from_close(code, reason)
+    def lost(self, error: LiveError, now: float) -> list[Event]:
+        """The connection has ended, or was refused: the session waits for the next, or is closed.
+
+        `error` says why (`error_from_close`); it is in `self.error` when there is no next.
+        """
+        left = self._state is State.LEAVING
+        was_ready = left or self.is_connected
+        stale = isinstance(error, ResumptionError) and bool(self.handle)
+        if stale and self._tries.come_back:
+            self.handle = ""
+        elif error.permanent and not left:
+            return self._give_up(error)
+        try:
+            self.deadline = self._tries.next(None if left else error, now, idle=self.is_idle)
+        except LiveError as reason:
+            return self._give_up(reason)
+        return self._wait(GO_AWAY if left else error.code, now, was_ready=was_ready)
 
     def close(self) -> None:
         """We close. The socket must get a close frame, or the session cannot be resumed soon."""
         self._step(Input.CLOSE)
 
-    # -- Messages to the service: each method returns what to send, or raises ProtocolMisuse ---
+    def _leave(self, why: Input, now: float) -> None:
+        self._step(why)
+        self.deadline = None
+        self._gone_at = now
+
+    def _give_up(self, error: LiveError) -> list[Event]:
+        self.error = error
+        self._step(Input.GIVE_UP)
+        return []
+
+    def _wait(self, code: str, now: float, *, was_ready: bool) -> list[Event]:
+        self._step(Input.LOST)
+        if self._tries.gives_up_handle:
+            self.handle = ""
+        if not was_ready:
+            return []
+        self.outbox.forget_repeated()
+        self._carried.lose_connection()
+        self._dropped_then = self.outbox.audio_dropped_bytes
+        self._gone_at = now if self._gone_at is None else self._gone_at
+        return [Disconnected(code)]
+
+    def _connected(self, now: float) -> list[Event]:
+        """The next connection is ready: what has to be said on it before anything else."""
+        renewed = not self._resumed and (self._lived or self._carried.has_told)
+        lost_calls = () if self._resumed else self._carried.calls.forget()
+        self.outbox.put_ahead([encode(each) for each in self._carried.first_messages()])
+        gap = 0.0 if self._gone_at is None else now - self._gone_at
+        dropped = self.outbox.audio_dropped_bytes - self._dropped_then
+        self._gone_at, self._lived = None, True
+        cancelled: list[Event] = [ToolCallCancellation(lost_calls)] if lost_calls else []
+        return [*cancelled, Connected(renewed, gap, dropped)]
+
+    # -- Messages to the service: each method returns what to send now -------------------------
+    #
+    # Without a connection there is nothing to send now: it is held, and goes out on the next.
+    # All of them raise `ProtocolMisuse` when the session is closed, and then hold nothing.
 
     def audio(self, pcm: bytes, rate: int) -> bytes:
         """A piece of the user's sound: PCM16 little-endian mono at `rate` Hz."""
         self._step(Input.SEND)
-        return encode_audio(pcm, rate)
+        message = encode_audio(pcm, rate)
+        if self.is_connected:
+            return message
+        self.outbox.put_audio(message, len(pcm))
+        return b""
 
     def audio_end(self) -> bytes:
         """The microphone pauses; the next audio opens the stream again.
 
         Raises `InvalidRequest` without automatic activity detection.
         """
-        return self._send(audio_end_message(self._config))
+        return self._send(audio_end_message(self._carried.config))
 
     def activity_start(self) -> bytes:
         """The user begins to speak; interrupts the answer, unless the setup says otherwise.
 
         Raises `InvalidRequest` where the service finds out by itself.
         """
-        return self._send(activity_message(self._config, start=True))
+        message = self._send(activity_message(self._carried.config, start=True))
+        self._carried.in_activity = True
+        return message
 
     def activity_end(self) -> bytes:
         """The user has spoken; the model answers. Raises as `activity_start`."""
-        return self._send(activity_message(self._config, start=False))
+        message = self._send(activity_message(self._carried.config, start=False))
+        self._carried.in_activity = False
+        return message
 
     def video(self, frame: bytes, mime_type: str = "image/jpeg") -> bytes:
         """One picture of what the user sees or shows; at most one a second is looked at.
 
-        Raises `InvalidRequest` when it is neither JPEG nor PNG by its type.
+        Without a connection it is dropped: a later one shows what there is then. Raises
+        `InvalidRequest` when it is neither JPEG nor PNG by its type.
         """
-        return self._send(video_message(frame, mime_type))
+        message = video_message(frame, mime_type)
+        self._step(Input.SEND)
+        return encode(message) if self.is_connected else b""
 
     def text(self, text: str) -> bytes:
-        """Something the user typed; the model answers at once."""
-        return self._send(ClientMessage(realtime_input=RealtimeInput(text=text)))
+        """Something the user typed; the model answers at once.
+
+        Raises `NetworkError` when too much of it waits for a connection.
+        """
+        self._step(Input.SEND)
+        self._carried.typed(text, sent=self.is_connected)
+        return encode(text_message(text)) if self.is_connected else b""
 
     def content(self, turns: Sequence[Content], turn_complete: bool) -> bytes:
         """Turns for the history. The model answers only when `turn_complete`."""
@@ -220,9 +339,10 @@ class Session:
         Raises `InvalidRequest` for an answer without id (Developer API), for a scheduling that
         is none, and for one where the function or the model has none.
         """
-        message = self._send(tool_response_message(responses, self._config, self._endpoint))
-        self.open_calls -= {answer.id for answer in responses if not answer.will_continue}
-        return message
+        message = tool_response_message(responses, self._carried.config, self._endpoint)
+        self._step(Input.SEND)
+        self._carried.calls.answer(responses)
+        return encode(message) if self.is_connected else b""
 
     def context_update(
         self, *, system_instruction: str | None = None, tools: Sequence[AnyTool] | None = None
@@ -231,13 +351,19 @@ class Session:
 
         Only newer models take it. Raises `InvalidRequest` for tools that are none.
         """
-        return self._send(context_update_message(system_instruction, tools, self._endpoint))
+        message = context_update_message(system_instruction, tools, self._endpoint)
+        self._step(Input.SEND)
+        self._carried.change(system_instruction, tools)
+        return encode(message) if self.is_connected else b""
 
     # -- Inside ------------------------------------------------------------------------------
 
     def _send(self, message: ClientMessage) -> bytes:
         self._step(Input.SEND)
-        return encode(message)
+        if self.is_connected:
+            return encode(message)
+        self.outbox.put(encode(message))
+        return b""
 
     def _step(self, what: Input) -> None:
         state = TRANSITIONS.get((self._state, what))
@@ -250,36 +376,24 @@ class Session:
 
     def _once(self, event: Event) -> Event | None:
         """The event without calls that came before, if anything is left: no tool may run twice."""
-        if not isinstance(event, ToolCall):
-            return event
-        fresh = tuple(call for call in event.calls if call.id not in self._known_calls)
-        self._remember_calls(fresh)
-        return ToolCall(fresh) if fresh else None
+        return self._carried.calls.once(event) if isinstance(event, ToolCall) else event
 
-    def _remember_calls(self, calls: Sequence[FunctionCall]) -> None:
-        """Calls without an id cannot be told apart, and pieces of one share theirs."""
-        whole = (call.id for call in calls if call.id and not call.will_continue)
-        self._known_calls.update(dict.fromkeys(whole))
-        while len(self._known_calls) > _KNOWN_CALLS:
-            del self._known_calls[next(iter(self._known_calls))]
-
-    def _note(self, event: Event) -> None:
+    def _note(self, event: Event, now: float) -> None:
+        self._carried.note(event, self.turn)
         if (step := step_of(event)) is not None:
+            self._carried.step(self.turn, step)
             self.turn = TURNS[self.turn, step]
             return
         match event:
             case Ready():
                 self._step(Input.SETUP_COMPLETE)
+                self._tries.accepted(now)
                 self.deadline = None
             case GoAway():
                 self._step(Input.GO_AWAY)
-                self.deadline = event.deadline
+                self.deadline = self._tries.leave_at(event.time_left, now)
             case ResumptionUpdate():
                 self.handle = event.handle or self.handle
                 self.resumable = event.resumable
-            case ToolCall():
-                self.open_calls |= {call.id for call in event.calls}
-            case ToolCallCancellation():
-                self.open_calls -= set(event.ids)
             case Usage():
                 self.usage += event

@@ -10,21 +10,24 @@ Everything about transitions stands in one table, `TRANSITIONS`. A pair that is 
 fault: ours when it was our call (`ProtocolMisuse`), theirs when it was their message
 (`ProtocolError`). So no branch is forgotten, and there are no flags beside the state.
 
-* `connecting`: there is no socket yet. When it is open, the setup goes out, exactly once, and
+* `connecting`: a socket is being opened. When it is open, the setup goes out, exactly once, and
   nothing else: a second setup or anything before it ends the connection with 1007.
 * `setup_sent`: waiting for `setupComplete`. Other messages may come before it and are handed on.
   A deadline runs, because a server that is unwell accepts the socket and then says nothing.
 * `ready`: traffic both ways. The service reports no error but by closing, so a message always
   leaves the state as it is.
-* `rotating`: `goAway` came. Traffic goes on as before, but the connection has a deadline of its
-  own, which does not depend on another message coming in: services have been seen to fall silent
-  after `goAway`. Whoever stays too long is closed with 1008. The owner opens the next connection,
-  either with a new `Session` and the handle, or by telling this one that the next socket is open.
-* `closed`: for good, by us, by them, or by a deadline.
+* `rotating`: `goAway` came. Traffic goes on until the next pause, in which nobody speaks and
+  nothing is owed, or until a deadline of our own, which does not depend on another message coming
+  in: services have been seen to fall silent after `goAway`. Whoever stays is closed with 1008.
+* `leaving`: the connection gets a close frame, because every resume fails while the service sees
+  the old one. What it still sends is taken.
+* `waiting`: there is no connection, and the next is tried at the deadline (`Comeback` says when).
+* `closed`: for good, by us, or because trying again does not help.
 
-Which handle to keep: a handle names the session, not a moment in it, so the newest one is right,
-also while the session says that it is not resumable just now (it is not while it generates or
-waits for a tool); `handle` keeps it and `resumable` tells.
+What is sent in a state without a connection is held, within bounds. Which handle to keep: a handle
+names the session, not a moment in it, so the newest one is right, also while the session says that
+it is not resumable just now (it is not while it generates or waits for a tool); `handle` keeps it
+and `resumable` tells.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ class State(enum.Enum):
     SETUP_SENT = "setup_sent"
     READY = "ready"
     ROTATING = "rotating"
+    LEAVING = "leaving"
+    WAITING = "waiting"
     CLOSED = "closed"
 
 
@@ -56,36 +61,49 @@ class Input(enum.Enum):
     MESSAGE = "message"
     GO_AWAY = "go_away"
     SEND = "send"
+    PAUSE = "pause"
     DEADLINE = "deadline"
-    CLOSE = "close"
     LOST = "lost"
+    GIVE_UP = "give_up"
+    CLOSE = "close"
 
 
 TRANSITIONS: Mapping[tuple[State, Input], State] = MappingProxyType(
     {
         (State.CONNECTING, Input.OPENED): State.SETUP_SENT,
-        (State.CONNECTING, Input.DEADLINE): State.CLOSED,
+        (State.CONNECTING, Input.SEND): State.CONNECTING,
+        (State.CONNECTING, Input.LOST): State.WAITING,
+        (State.CONNECTING, Input.GIVE_UP): State.CLOSED,
         (State.CONNECTING, Input.CLOSE): State.CLOSED,
-        (State.CONNECTING, Input.LOST): State.CLOSED,
         (State.SETUP_SENT, Input.SETUP_COMPLETE): State.READY,
         (State.SETUP_SENT, Input.MESSAGE): State.SETUP_SENT,
-        (State.SETUP_SENT, Input.DEADLINE): State.CLOSED,
+        (State.SETUP_SENT, Input.SEND): State.SETUP_SENT,
+        (State.SETUP_SENT, Input.LOST): State.WAITING,
+        (State.SETUP_SENT, Input.GIVE_UP): State.CLOSED,
         (State.SETUP_SENT, Input.CLOSE): State.CLOSED,
-        (State.SETUP_SENT, Input.LOST): State.CLOSED,
         (State.READY, Input.MESSAGE): State.READY,
         (State.READY, Input.GO_AWAY): State.ROTATING,
         (State.READY, Input.SEND): State.READY,
+        (State.READY, Input.LOST): State.WAITING,
+        (State.READY, Input.GIVE_UP): State.CLOSED,
         (State.READY, Input.CLOSE): State.CLOSED,
-        (State.READY, Input.LOST): State.CLOSED,
-        (State.ROTATING, Input.OPENED): State.SETUP_SENT,
         (State.ROTATING, Input.MESSAGE): State.ROTATING,
         (State.ROTATING, Input.GO_AWAY): State.ROTATING,
         (State.ROTATING, Input.SEND): State.ROTATING,
-        (State.ROTATING, Input.DEADLINE): State.CLOSED,
+        (State.ROTATING, Input.PAUSE): State.LEAVING,
+        (State.ROTATING, Input.DEADLINE): State.LEAVING,
+        (State.ROTATING, Input.LOST): State.WAITING,
+        (State.ROTATING, Input.GIVE_UP): State.CLOSED,
         (State.ROTATING, Input.CLOSE): State.CLOSED,
-        (State.ROTATING, Input.LOST): State.CLOSED,
-        # The other end may close while we do, and closing twice is no fault.
-        (State.CLOSED, Input.CLOSE): State.CLOSED,
-        (State.CLOSED, Input.LOST): State.CLOSED,
+        (State.LEAVING, Input.MESSAGE): State.LEAVING,
+        (State.LEAVING, Input.GO_AWAY): State.LEAVING,
+        (State.LEAVING, Input.SEND): State.LEAVING,
+        (State.LEAVING, Input.LOST): State.WAITING,
+        (State.LEAVING, Input.GIVE_UP): State.CLOSED,
+        (State.LEAVING, Input.CLOSE): State.CLOSED,
+        (State.WAITING, Input.SEND): State.WAITING,
+        (State.WAITING, Input.DEADLINE): State.CONNECTING,
+        (State.WAITING, Input.CLOSE): State.CLOSED,
+        (State.CLOSED, Input.CLOSE): State.CLOSED,  # closing twice is no fault
     }
 )

@@ -92,6 +92,9 @@ TURNS: Mapping[tuple[Turn, Step], Turn] = MappingProxyType(
     }
 )
 
+# No answer is coming, as far as the service has said.
+BETWEEN_ANSWERS = frozenset({Turn.IDLE, Turn.CUT, Turn.BETWEEN})
+
 # Every piece of audio comes by here: one look-up.
 _STEPS: Mapping[type[Event], Step] = {
     Audio: Step.OUTPUT,

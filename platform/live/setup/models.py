@@ -17,7 +17,7 @@ class ModelTraits:
 
     `thinking_levels` and `behaviors` are the names that it takes. `affective_version` is the
     only version of the Developer API that has proactivity and affective dialog, where they are
-    choices at all.
+    choices at all. `content_only_seeds`: clientContent is only for a history right after the setup.
     """
 
     thinking_levels: frozenset[str] = frozenset()
@@ -28,6 +28,7 @@ class ModelTraits:
     proactive: bool = False
     proactive_always: bool = False
     affective_version: str = ""
+    content_only_seeds: bool = False
 
 
 _NATIVE_25 = ModelTraits(
@@ -54,6 +55,7 @@ _FAMILIES: tuple[tuple[str, ModelTraits], ...] = (
             thinking_budget=True,
             behaviors=frozenset({"BLOCKING"}),
             scheduling=False,
+            content_only_seeds=True,
         ),
     ),
     ("gemini-2.5-flash-native-audio", _NATIVE_25),

@@ -1,6 +1,15 @@
 from conversations.chat.screen import Screen
 from conversations.chat.talk import Note
-from live import Event, GoAway, InputTranscript, Interrupted, OutputTranscript, TurnComplete
+from live import (
+    GO_AWAY,
+    Connected,
+    Disconnected,
+    Event,
+    InputTranscript,
+    Interrupted,
+    OutputTranscript,
+    TurnComplete,
+)
 
 
 def shown(*events: Event, typing: bool = False) -> str:
@@ -28,7 +37,10 @@ def test_words_are_shown_as_they_come_in_a_line_for_each_side() -> None:
 
 def test_what_nobody_said_stands_in_brackets() -> None:
     assert shown(OutputTranscript("One,"), Interrupted()) == "gemini: One, [interrupted]\n"
-    assert shown(GoAway(9.6, 0.0)) == "[the service closes this connection in 10 s]\n"
+    assert shown(Disconnected(GO_AWAY)) == "[the connection changes]\n"
+    assert shown(Disconnected("connection_lost")) == "[the connection was lost; trying again]\n"
+    assert shown(Connected()) == ""
+    assert "told what had been said" in shown(Connected(renewed=True))
     assert shown(Note("waiting")) == "[waiting]\n"
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,12 +18,19 @@ from conversations.link import LinkClosed, LinkPool, LinkStream, listen_memory
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
-from conversations.worker.host import HISTORY_TURNS, KNOWN_REFS, UNSAVED_CHARS, SessionHost
-from conversations.worker.loading import Case
-from conversations.worker.upstream import Opener
+from conversations.worker.host import (
+    HISTORY_TURNS,
+    KNOWN_REFS,
+    UNSAVED_CHARS,
+    Opener,
+    SessionHost,
+    unanswered,
+)
+from conversations.worker.loading import Case, live_session
 from conversations.worker.viewer import AUDIO_BYTES
 from live.simulator import Pace, Simulator
 from tests.conversations.page import Page
+from tests.conversations.worker.silent import silent
 
 EPOCH = 2
 SECOND = bytes(48_000)  # of agent audio
@@ -41,11 +49,6 @@ class Office:
 
     def wants_end(self, host: SessionHost, reason: EndReason) -> None:
         self.ends.append(reason)
-
-
-async def nobody_answers(handle: str | None) -> live.Connection:
-    await asyncio.Event().wait()
-    raise AssertionError
 
 
 def a_case(**fields: Any) -> Case:
@@ -127,7 +130,7 @@ async def read(page: Page, stream: LinkStream) -> None:
 
 
 @asynccontextmanager
-async def studio_of(opener: Opener = nobody_answers, **fields: Any) -> AsyncIterator[Studio]:
+async def studio_of(opener: Opener = silent, **fields: Any) -> AsyncIterator[Studio]:
     studio = Studio(a_case(**fields), opener)
     studio.host.start()
     try:
@@ -173,12 +176,8 @@ def store(host: SessionHost) -> None:
 
 def opener_of(simulator: Simulator) -> Opener:
     endpoint = live.Endpoint.developer(base_url=simulator.url)
-    auth = live.ApiKeyAuth(simulator.api_key)
-
-    async def opener(handle: str | None) -> live.Connection:
-        return await live.connect(endpoint, auth, a_case().config, handle=handle)
-
-    return opener
+    case = a_case(endpoint=endpoint, auth=live.ApiKeyAuth(simulator.api_key))
+    return partial(live_session, case)
 
 
 async def test_a_talk() -> None:
@@ -317,14 +316,14 @@ async def test_the_end_is_stored_before_it_is_told(studio: Studio) -> None:
 async def test_why_the_upstream_gave_up_is_why_it_ends(
     studio: Studio, code: int, text: str, reason: EndReason
 ) -> None:
-    studio.host.upstream_failed(live.error_from_close(code, text))
+    studio.host.give_up(live.error_from_close(code, text))
     assert studio.office.ends == [reason]
 
 
 async def test_a_pause_is_told_and_stored(studio: Studio) -> None:
     page, _ = await studio.page()
-    studio.host.upstream_live(fresh=True)
-    studio.host.upstream_events([live.OutputTranscript(text="The price is")])
+    studio.host.hear([live.Connected(renewed=True)])
+    studio.host.hear([live.OutputTranscript(text="The price is")])
     studio.host.close_turns()
     studio.host.pause()
     await page.until(lambda: page.picture.state == ConversationState.PAUSED)
@@ -340,7 +339,7 @@ async def test_only_what_is_stored_is_marked_as_saved(studio: Studio) -> None:
     page, stream = await studio.page()
     await stream.send(typed("r1", "Hello"))
     await page.until(lambda: page.said(Speaker.USER))
-    studio.host.upstream_events([live.OutputTranscript(text="Good ")])
+    studio.host.hear([live.OutputTranscript(text="Good ")])
     store(studio.host)
     await page.until(lambda: page.picture.turns[0].saved)
     assert [turn.saved for turn in page.picture.turns] == [True, False]
@@ -352,9 +351,9 @@ async def test_what_the_database_did_not_take_comes_again_with_what_is_newer(
     page, stream = await studio.page()
     await stream.send(typed("r1", "Hello"))
     await page.until(lambda: page.said(Speaker.USER))
-    studio.host.upstream_events([live.OutputTranscript(text="Good ")])
+    studio.host.hear([live.OutputTranscript(text="Good ")])
     assert [turn.text for turn in batch_of(studio.host).turns] == ["Hello", "Good "]
-    studio.host.upstream_events([live.OutputTranscript(text="morning"), live.TurnComplete()])
+    studio.host.hear([live.OutputTranscript(text="morning"), live.TurnComplete()])
     studio.host.not_stored()
     again = batch_of(studio.host)
     assert [(turn.text, turn.state) for turn in again.turns] == [
@@ -365,10 +364,10 @@ async def test_what_the_database_did_not_take_comes_again_with_what_is_newer(
 
 
 async def test_without_news_there_is_nothing_to_store(studio: Studio) -> None:
-    studio.host.upstream_live(fresh=True)
+    studio.host.hear([live.Connected(renewed=True)])
     store(studio.host)
     assert studio.host.take_batch() is None
-    studio.host.upstream_rotating()
+    studio.host.hear([live.Disconnected(live.GO_AWAY)])
     assert batch_of(studio.host).state == ConversationState.ROTATING
 
 
@@ -391,10 +390,10 @@ async def test_a_stalled_page_does_not_hold_up_another(studio: Studio) -> None:
     stalled = await studio.open(window=4096)
     page, _ = await studio.page()
     for number in range(1, 41):
-        studio.host.upstream_events([live.Audio(data=SECOND, rate=24_000)])
-        studio.host.upstream_events([live.OutputTranscript(text="la ")])
+        studio.host.hear([live.Audio(data=SECOND, rate=24_000)])
+        studio.host.hear([live.OutputTranscript(text="la ")])
         await page.until(lambda: page.audio_bytes == number * len(SECOND))  # noqa: B023
-    studio.host.upstream_events([live.TurnComplete()])
+    studio.host.hear([live.TurnComplete()])
     await page.until(page.answered)
     assert page.said(Speaker.AGENT) == ["la " * 40]
     assert all(viewer.audio_bytes <= AUDIO_BYTES for viewer in studio.host.viewers)
@@ -412,9 +411,9 @@ async def test_an_interruption_drops_the_audio_that_waits(studio: Studio) -> Non
     await studio.open(window=4096)
     page, _ = await studio.page()
     for _ in range(5):
-        studio.host.upstream_events([live.Audio(data=SECOND, rate=24_000)])
+        studio.host.hear([live.Audio(data=SECOND, rate=24_000)])
     assert sum(viewer.audio_bytes for viewer in studio.host.viewers) > 0
-    studio.host.upstream_events([live.Interrupted()])
+    studio.host.hear([live.Interrupted()])
     assert sum(viewer.audio_bytes for viewer in studio.host.viewers) == 0
     await page.until(lambda: page.picture.agent == AgentState.INTERRUPTED)
 
@@ -469,31 +468,30 @@ async def test_a_new_session_is_told_what_was_said_and_what_is_unanswered() -> N
         (Speaker.USER, "size 42?"),
     )
     async with studio_of(picture=picture) as studio:
-        history, unanswered = studio.host.history()
+        history = studio.host.history()
     assert history == [
         live.text_content("user", "Hello"),
         live.text_content("model", "Good morning"),
+        live.text_content("user", "Do you have"),
+        live.text_content("user", "size 42?"),
     ]
-    assert unanswered == ["Do you have", "size 42?"]
+    assert unanswered(picture) == ["Do you have", "size 42?"]
 
 
 async def test_what_a_new_session_is_told_is_bounded() -> None:
     said = [(Speaker.AGENT, str(number)) for number in range(HISTORY_TURNS + 5)]
-    async with studio_of(picture=picture_of(*said)) as studio:
-        history, unanswered = studio.host.history()
+    picture = picture_of(*said)
+    async with studio_of(picture=picture) as studio:
+        history = studio.host.history()
     assert history == [live.text_content("model", text) for _, text in said[5:]]
-    assert unanswered == []
+    assert unanswered(picture) == []
 
 
-async def test_a_session_that_begins_anew_is_told_once_something_was_said(studio: Studio) -> None:
-    page, stream = await studio.page()
-    studio.host.upstream_live(fresh=True)
-    await stream.send(typed("r1", "Hello"))
-    await page.until(lambda: page.said(Speaker.USER))
-    assert codes(page) == []
-    studio.host.upstream_lost()
-    studio.host.upstream_live(fresh=False)
-    studio.host.upstream_lost()
-    studio.host.upstream_live(fresh=True)
-    await page.until(lambda: page.picture.state == ConversationState.LIVE and len(codes(page)) == 3)
-    assert codes(page) == ["upstream-lost", "upstream-lost", "session-renewed"]
+async def test_each_change_of_the_session_is_told(studio: Studio) -> None:
+    page, _ = await studio.page()
+    studio.host.hear([live.Connected(), live.Disconnected(live.GO_AWAY), live.Connected()])
+    await page.until(lambda: page.picture.state == ConversationState.LIVE)
+    assert codes(page) == [], "a rotation is nothing that a user has to know"
+    studio.host.hear([live.Disconnected("connection_lost"), live.Connected(renewed=True)])
+    await page.until(lambda: len(codes(page)) == 2)
+    assert codes(page) == ["upstream-lost", "session-renewed"]

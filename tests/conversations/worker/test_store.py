@@ -25,6 +25,7 @@ from conversations.worker.store import LAST_TRIES, Store
 from tests.cast import Cast
 from tests.children import child_environment
 from tests.conversations.talks import ago, make_agent, make_open
+from tests.conversations.worker.silent import silent
 
 PATIENCE_S = 20.0
 snapshots: msgspec.json.Decoder[p.Snapshot] = msgspec.json.Decoder(p.Snapshot)
@@ -72,11 +73,6 @@ def rival(transactional_db: None) -> Iterator[psycopg.Connection]:
         yield made
 
 
-async def nobody_answers(handle: str | None) -> live.Connection:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
 def host_of(row: Conversation, desk: Desk, kind: type[SessionHost] = SessionHost) -> SessionHost:
     case = Case(
         conversation_id=row.id,
@@ -89,13 +85,13 @@ def host_of(row: Conversation, desk: Desk, kind: type[SessionHost] = SessionHost
         endpoint=live.Endpoint.developer(),
         auth=live.ApiKeyAuth("unused"),
     )
-    return kind(case, nobody_answers, desk)
+    return kind(case, silent, desk)
 
 
 def say(host: SessionHost, text: str, *, whole: bool = True) -> None:
-    host.upstream_events([live.OutputTranscript(text=text)])
+    host.hear([live.OutputTranscript(text=text)])
     if whole:
-        host.upstream_events([live.TurnComplete()])
+        host.hear([live.TurnComplete()])
 
 
 def saved(host: SessionHost) -> list[bool]:

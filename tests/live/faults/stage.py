@@ -10,13 +10,14 @@ import psutil
 from live import (
     ApiKeyAuth,
     Audio,
-    Connection,
+    Comeback,
     Endpoint,
     Event,
     FunctionDeclaration,
     FunctionResponse,
     InputTranscript,
     LiveError,
+    LiveSession,
     OutputTranscript,
     ResumptionUpdate,
     SessionConfig,
@@ -31,6 +32,7 @@ from live.simulator.speech import speak
 
 # A fault of five seconds takes a twentieth of one.
 HURRY = 0.01
+COMEBACK = Comeback(pauses=(0.0, 0.01, 0.02, 0.05), jitter=0.0, insist=True)
 QUICK = Pace(setup=0.01, first_update=0.01, hearing=0.01, thinking=0.01, playback=0.0, speed=100)
 LIMIT_S = 20.0  # of a test that would never end; none comes near it
 LOOK_UP = FunctionDeclaration(name="look_up", behavior="BLOCKING")
@@ -60,10 +62,10 @@ def _hurried_step(step: Step) -> Step:
 
 
 class Talk:
-    """One connection, and all the events that came so far."""
+    """One session, and all the events that came so far."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, session: LiveSession) -> None:
+        self.session = session
         self.events: list[Event] = []
 
     async def until(self, *last: type[Event]) -> list[Event]:
@@ -71,8 +73,12 @@ class Talk:
         start = len(self.events)
         async with asyncio.timeout(LIMIT_S):
             while not any(isinstance(event, last) for event in self.events[start:]):
-                self.events += await self.connection.receive()
+                self.events += await self.session.receive()
         return self.events[start:]
+
+    def count(self, kind: type[Event]) -> int:
+        """How many events of a kind have come."""
+        return sum(isinstance(event, kind) for event in self.events)
 
     async def ready(self) -> list[Event]:
         """The events up to the first handle, all that comes before somebody speaks."""
@@ -80,18 +86,18 @@ class Talk:
 
     async def type(self, text: str) -> list[Event]:
         """Type something; the events up to the end of the turn, or to a call."""
-        self.connection.send_text(text)
+        self.session.send_text(text)
         return await self.until(TurnComplete, ToolCall)
 
     async def say(self, text: str) -> list[Event]:
         """Speak; as `type`."""
-        self.connection.send_audio(speak(text, 16000))
-        self.connection.end_audio()
+        self.session.send_audio(speak(text, 16000))
+        self.session.end_audio()
         return await self.until(TurnComplete, ToolCall)
 
     async def answer_call(self) -> list[Event]:
         """Answer the only call there was; the events up to the end of the turn."""
-        self.connection.send_tool_responses([answer_to(self.events)])
+        self.session.send_tool_responses([answer_to(self.events)])
         return await self.until(TurnComplete)
 
     async def error(self) -> LiveError:
@@ -99,7 +105,7 @@ class Talk:
         async with asyncio.timeout(LIMIT_S):
             while True:
                 try:
-                    self.events += await self.connection.receive()
+                    self.events += await self.session.receive()
                 except LiveError as error:
                     return error
 
@@ -145,13 +151,18 @@ class Stage:
         self._tasks = tasks
         self._talks: list[Talk] = []
 
-    async def connect(self, script: str | Script = "conversation", **options: Any) -> Talk:
-        """Connect and let the fault play. Raises LiveError."""
+    async def connect(
+        self, script: str | Script = "conversation", *, times: int = 1, **options: Any
+    ) -> Talk:
+        """Connect and let the fault play; as a rule for one connection only. Raises LiveError.
+
+        `times` is how many connections meet the fault.
+        """
         hurry = hurried(script) if isinstance(script, str) else script
-        self.simulator.script(hurry)
+        self.simulator.script(hurry, times)
         endpoint = Endpoint.developer(self.simulator.url)
         auth = ApiKeyAuth(self.simulator.api_key)
-        talk = Talk(await connect(endpoint, auth, CONFIG, **options))
+        talk = Talk(await connect(endpoint, auth, CONFIG, **{"comeback": None} | options))
         self._talks.append(talk)
         return talk
 
@@ -160,7 +171,7 @@ class Stage:
         talk = await self.connect()
         await talk.ready()
         await self.leave()
-        return talk.connection.handle
+        return talk.session.handle
 
     async def remembering(self) -> str:
         """The handle of a session in which a secret was told, with nobody connected."""
@@ -168,12 +179,12 @@ class Stage:
         await talk.ready()
         await talk.type(SECRET)
         await self.leave()
-        return talk.connection.handle
+        return talk.session.handle
 
     async def leave(self) -> None:
         """Close every connection, and wait until the server has let go of it too."""
         for talk in self._talks:
-            await talk.connection.close()
+            await talk.session.close()
         self._talks.clear()
         if left := self._left():
             await asyncio.wait(left, timeout=LIMIT_S)
@@ -208,7 +219,7 @@ def tapped(
 
     def keeping(when: float, callback: Callable[..., Any], *args: Any, **options: Any) -> Any:
         timer = call_at(when, callback, *args, **options)
-        if isinstance(getattr(callback, "__self__", None), Connection):
+        if isinstance(getattr(callback, "__self__", None), LiveSession):
             timers.append(timer)
         return timer
 

@@ -18,9 +18,9 @@ def flood(talk: Talk) -> int:
     """Send sound until some of it is dropped, and as much again as may wait; bytes sent."""
     sent = after = 0
     while after < AUDIO_BYTES and sent < MORE_THAN_THE_KERNEL_TAKES:
-        talk.connection.send_audio(CHUNK)
+        talk.session.send_audio(CHUNK)
         sent += len(CHUNK)
-        after += len(CHUNK) if talk.connection.audio_dropped_bytes else 0
+        after += len(CHUNK) if talk.session.audio_dropped_bytes else 0
     return sent
 
 
@@ -28,31 +28,31 @@ async def test_a_stall_drops_the_oldest_sound_and_the_talk_goes_on(stage: Stage)
     talk = await stage.connect("stall")
     await talk.ready()  # the server reads no more, and still sends
     sent = flood(talk)
-    dropped = talk.connection.audio_dropped_bytes
+    dropped = talk.session.audio_dropped_bytes
     assert 0 < dropped < sent
     assert said(await talk.type(ASK_COUNT)) == "One, two, three."
-    assert talk.connection.audio_dropped_bytes == dropped
+    assert talk.session.audio_dropped_bytes == dropped
 
 
 async def test_what_waits_in_a_stall_is_bounded(stage: Stage) -> None:
     talk = await stage.connect("stall")
     await talk.ready()
     flood(talk)
-    dropped = talk.connection.audio_dropped_bytes
-    await talk.connection.close()
-    waited = talk.connection.audio_dropped_bytes - dropped
+    dropped = talk.session.audio_dropped_bytes
+    await talk.session.close()
+    waited = talk.session.audio_dropped_bytes - dropped
     assert AUDIO_BYTES // 2 < waited <= AUDIO_BYTES * 3 // 4  # base64 makes four bytes of three
 
 
 async def test_in_a_silence_the_sound_goes_out_all_the_same(stage: Stage) -> None:
     talk = await stage.connect("silence")
     await talk.ready()
-    talk.connection.send_text(ASK_COUNT)
+    talk.session.send_text(ASK_COUNT)
     await talk.until(Audio)
     for _ in range(50):
-        talk.connection.send_audio(bytes(3200))
+        talk.session.send_audio(bytes(3200))
     await talk.until(Audio)
-    assert talk.connection.audio_dropped_bytes == 0
+    assert talk.session.audio_dropped_bytes == 0
 
 
 class Wound:

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from live import (
+    Connected,
     CredentialError,
+    Disconnected,
     Event,
     GoAway,
     LiveError,
@@ -21,6 +23,7 @@ from live import (
     ToolCall,
     Unknown,
     Usage,
+    text_content,
 )
 from live.simulator import Simulator
 from live.simulator.faults import FAULTS
@@ -28,6 +31,7 @@ from tests.live.faults.stage import (
     ASK_COUNT,
     ASK_LOOK_UP,
     ASK_SECRET,
+    COMEBACK,
     QUICK,
     SECRET,
     Stage,
@@ -118,7 +122,7 @@ async def ended_by(stage: Stage, name: str, handle: str) -> tuple[Talk | None, L
     except LiveError as refusal:
         return None, refusal
     with contextlib.suppress(LiveError):  # the end may be there already; `receive` tells it
-        talk.connection.send_text(ASK_LOOK_UP if name == "drop-in-call" else ASK_COUNT)
+        talk.session.send_text(ASK_LOOK_UP if name == "drop-in-call" else ASK_COUNT)
     return talk, await talk.error()
 
 
@@ -135,7 +139,7 @@ def plain() -> Plain:
         async with Simulator(pace=QUICK) as simulator:
             stage = Stage(simulator, asyncio.all_tasks())
             talk = await stage.connect()
-            found = Plain(told(await whole_talk(talk)), talk.connection.usage)
+            found = Plain(told(await whole_talk(talk)), talk.session.usage)
             await stage.leave()
             return found
 
@@ -158,9 +162,9 @@ async def test_the_talk_goes_on_and_nothing_is_told_twice(
     more = GOES_ON[name]
     assert told([event for event in events if not isinstance(event, more)]) == plain.told
     assert {type(event) for event in events if isinstance(event, more)} == set(more)
-    assert talk.connection.usage == plain.usage
-    assert talk.connection.open_calls == set()
-    assert talk.connection.audio_dropped_bytes == 0
+    assert talk.session.usage == plain.usage
+    assert talk.session.open_calls == set()
+    assert talk.session.audio_dropped_bytes == 0
 
 
 @pytest.mark.parametrize("name", PERMANENT)
@@ -182,13 +186,50 @@ async def test_the_talk_ends_and_goes_on_by_its_handle_without_a_second_greeting
     assert (talk is None) == ENDS[name].refused
     if talk is not None:
         await check_it_stays_ended(talk, error)
-        handle = talk.connection.handle
+        handle = talk.session.handle
     await stage.leave()
     resumed = await stage.connect(handle=handle)
     first = await resumed.ready()
-    assert [type(event).__name__ for event in first] == ["Ready", "ResumptionUpdate"]
+    assert [type(event).__name__ for event in first] == ["Ready", "Connected", "ResumptionUpdate"]
     if name != "drop-in-call":  # there a call is open, and the model waits for it
         assert said(await resumed.type(ASK_SECRET)) == "The code word is heron."
+
+
+@pytest.mark.parametrize("name", [name for name in TEMPORARY if name != "quota"])
+async def test_a_session_that_comes_back_gets_over_it(stage: Stage, name: str) -> None:
+    talk = await stage.connect(name, handle=await stage.remembering(), comeback=COMEBACK)
+    talk.session.send_text(ASK_LOOK_UP if name == "drop-in-call" else ASK_COUNT)
+    connections = 1 if ENDS[name].refused else 2
+    while talk.count(Connected) < connections:
+        await talk.until(Connected)
+    if name == "drop-in-call":
+        await talk.answer_call()
+    while "heron" not in said(talk.events):
+        await talk.type(ASK_SECRET)
+    assert talk.count(Disconnected) == connections - 1
+    assert talk.count(ToolCall) == (name == "drop-in-call")
+    assert talk.session.open_calls == set()
+    assert not any(event.renewed for event in talk.events if isinstance(event, Connected))
+
+
+async def test_a_quota_that_wants_a_long_wait_ends_it_at_once(stage: Stage) -> None:
+    with pytest.raises(QuotaError) as caught:
+        await stage.connect("quota", comeback=COMEBACK)
+    check_row("quota", caught.value)
+
+
+@pytest.mark.parametrize("name", ["refuse-handle", "refuse-handle-1011"])
+async def test_a_session_whose_handle_is_refused_begins_anew(stage: Stage, name: str) -> None:
+    talk = await stage.connect(
+        name,
+        times=COMEBACK.handle_tries,
+        handle=await stage.remembering(),
+        comeback=COMEBACK,
+        history=lambda: [text_content("user", SECRET), text_content("model", "Noted.")],
+    )
+    assert said(await talk.type(ASK_SECRET)) == "The code word is heron."
+    [connected] = [event for event in talk.events if isinstance(event, Connected)]
+    assert connected.renewed
 
 
 def check_row(name: str, error: LiveError) -> None:
@@ -202,28 +243,28 @@ def check_row(name: str, error: LiveError) -> None:
 async def check_it_stays_ended(talk: Talk, error: LiveError) -> None:
     """Every call tells of the same error, and sound is counted instead of kept."""
     with pytest.raises(type(error)) as again:
-        await talk.connection.receive()
+        await talk.session.receive()
     with pytest.raises(type(error)) as sending:
-        talk.connection.send_text("Hello?")
+        talk.session.send_text("Hello?")
     assert again.value is sending.value is error
-    before = talk.connection.audio_dropped_bytes
-    talk.connection.send_audio(bytes(3200))
-    assert talk.connection.audio_dropped_bytes == before + 3200
+    before = talk.session.audio_dropped_bytes
+    talk.session.send_audio(bytes(3200))
+    assert talk.session.audio_dropped_bytes == before + 3200
 
 
 async def test_a_call_is_seen_once_though_the_connection_went_in_it(stage: Stage) -> None:
     talk, _error = await ended_by(stage, "drop-in-call", await stage.remembering())
     assert talk is not None
     answer = answer_to(talk.events)
-    assert talk.connection.open_calls == {answer.id}
+    assert talk.session.open_calls == {answer.id}
     await stage.leave()
-    resumed = await stage.connect(handle=talk.connection.handle)
-    resumed.connection.send_tool_responses([answer])
+    resumed = await stage.connect(handle=talk.session.handle)
+    resumed.session.send_tool_responses([answer])
     events = await resumed.until(ResumptionUpdate)
     while "seven degrees" not in said(events):
         events = [*events, *await resumed.until(Event)]
     assert not any(isinstance(event, ToolCall) for event in resumed.events)
-    assert resumed.connection.open_calls == set()
+    assert resumed.session.open_calls == set()
 
 
 async def test_after_a_refused_handle_a_new_session_knows_nothing(stage: Stage) -> None:
@@ -239,7 +280,7 @@ async def test_who_leaves_at_the_go_away_never_sees_an_error(stage: Stage) -> No
     await talk.type(SECRET)
     assert any(isinstance(event, GoAway) for event in talk.events)
     await stage.leave()
-    assert await talk.connection.receive() == []
-    resumed = await stage.connect(handle=talk.connection.handle)
+    assert await talk.session.receive() == []
+    resumed = await stage.connect(handle=talk.session.handle)
     await resumed.ready()
     assert said(await resumed.type(ASK_SECRET)) == "The code word is heron."

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from live.endpoint import Endpoint
-from live.session import Session, State
+from live.errors import error_from_close
+from live.session import Comeback, Session, State
 from live.setup import SessionConfig
 from live.transcript import Stage, Transcript, Utterance
 
@@ -37,7 +38,9 @@ class Talk:
         self.utterances = 0
         self.transcript = Transcript()
         endpoint = Endpoint.developer()
-        self.session = Session(SessionConfig(model="gemini-3.8-live"), endpoint, now=0.0)
+        self.session = Session(
+            SessionConfig(model="gemini-3.8-live"), endpoint, comeback=Comeback()
+        )
 
     def hold(self, connection: int) -> None:
         setup = json.loads(self.session.opened(self.now))
@@ -48,8 +51,12 @@ class Talk:
         for number in range(TURNS):
             for message in turn(connection * TURNS + number):
                 self.hear(message)
-        self.hear({"goAway": {"timeLeft": "5s"}})
         self.now += TALK_S / ROTATIONS
+        self.hear({"goAway": {"timeLeft": "5s"}})
+        assert self.session.state is State.LEAVING, "nobody is at it"
+        self.session.lost(error_from_close(1000, ""), self.now)
+        assert self.session.deadline is not None
+        self.session.tick(self.session.deadline)
 
     def hear(self, message: dict[str, Any]) -> None:
         for event in self.session.receive(json.dumps(message).encode(), self.now):
@@ -72,6 +79,6 @@ def test_an_hour_with_a_hundred_rotations_needs_no_more_memory_than_ten() -> Non
     finally:
         tracemalloc.stop()
     assert after_all - after_ten < FLAT_BYTES
-    assert talk.session.state is State.ROTATING
+    assert talk.session.state is State.CONNECTING
     assert talk.session.usage.total_tokens == ROTATIONS * TURNS * 100
     assert talk.utterances == ROTATIONS * TURNS * 2

@@ -16,5 +16,5 @@ def test_every_state_has_a_row() -> None:
 
 
 def test_an_arrow_has_all_its_reasons() -> None:
-    assert "  rotating --> closed: deadline, close, lost" in page()
+    assert "  rotating --> leaving: pause, deadline" in page()
     assert "  ready --> ready" not in page()

@@ -1,11 +1,7 @@
-import itertools
 import json
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from live.endpoint import Endpoint
 from live.errors import (
@@ -16,8 +12,16 @@ from live.errors import (
     ProtocolMisuse,
     ProviderError,
     ResumptionError,
+    error_from_close,
 )
-from live.events import Audio, GoAway, Ready, ResumptionUpdate, Unknown
+from live.events import (
+    Audio,
+    Connected,
+    GoAway,
+    Ready,
+    ResumptionUpdate,
+    Unknown,
+)
 from live.messages import (
     AutomaticActivityDetection,
     FunctionResponse,
@@ -26,18 +30,18 @@ from live.messages import (
 )
 from live.session import Session, State, Turn
 from live.setup import SessionConfig
-from tests.live.samples import on_the_wire, sample, samples, scene
+from tests.live.samples import on_the_wire, sample, scene
 
 ENDPOINT = Endpoint.developer()
 CONFIG = SessionConfig(model="gemini-3.8-live")
 
 
 def new_session(handle: str = "") -> Session:
-    return Session(CONFIG, ENDPOINT, now=0.0, handle=handle, setup_timeout=10.0)
+    return Session(CONFIG, ENDPOINT, handle=handle, setup_timeout=10.0)
 
 
 def ready_session(config: SessionConfig = CONFIG) -> Session:
-    session = Session(config, ENDPOINT, now=0.0)
+    session = Session(config, ENDPOINT)
     session.opened(0.1)
     session.receive(on_the_wire({"setupComplete": {}}), 0.4)
     return session
@@ -54,9 +58,10 @@ def test_the_setup_goes_out_first_and_ready_comes_back() -> None:
     session = new_session()
     setup = json.loads(session.opened(0.1))
     assert setup["setup"]["model"] == "models/gemini-3.8-live"
-    assert session.deadline == 10.0
+    assert session.deadline == 10.1
     assert tell(session, sample("setupComplete.vertex")) == [
-        Ready("f162d11d-434a-4212-8a31-f1a4843cad11")
+        Ready("f162d11d-434a-4212-8a31-f1a4843cad11"),
+        Connected(),
     ]
     assert session.state is State.READY
     assert session.deadline is None
@@ -72,19 +77,21 @@ def test_other_messages_may_come_before_the_answer_to_the_setup() -> None:
 
 def test_a_silent_service_runs_into_the_set_up_time_out() -> None:
     session = new_session()
+    session.connecting(0.0)
     session.opened(0.1)
     assert session.deadline == 10.0
-    assert session.tick(9.9) is None
-    error = session.tick(10.0)
-    assert isinstance(error, NetworkError)
-    assert error.code == "setup_timeout"
+    session.tick(9.9)
+    assert session.time_left(9.9) > 0
+    session.tick(10.0)
+    assert isinstance(session.error, NetworkError)
+    assert session.error.code == "setup_timeout"
     assert session.state is State.CLOSED
-    assert session.tick(11.0) is None
+    assert session.tick(11.0) == []
 
 
 def test_a_model_that_is_none_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(CallerError):
-        Session(SessionConfig(model="no model"), ENDPOINT, now=0.0)
+        Session(SessionConfig(model="no model"), ENDPOINT)
 
 
 # -- Handles and goAway ------------------------------------------------------------------------
@@ -106,22 +113,10 @@ def test_go_away_sets_a_deadline_that_needs_no_further_message() -> None:
     assert session.deadline == 590.0
     assert tell(session, sample("audio.chunk"), now=541.0)
     assert session.audio(b"\0\0", 16_000)
-    error = session.tick(590.0)
-    assert isinstance(error, ProviderError)
-    assert error.code == "go_away_overstayed"
-    assert not error.permanent
-
-
-def test_the_next_connection_resumes_with_the_newest_handle() -> None:
-    session = ready_session()
-    tell(session, {"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
-    tell(session, sample("goAway"), now=540.0)
-    setup = json.loads(session.opened(541.0))["setup"]
-    assert setup["sessionResumption"] == {"handle": "h1"}
-    assert session.deadline == 551.0
-    tell(session, sample("setupComplete"), now=541.3)
-    assert session.state is State.READY
-    assert session.deadline is None
+    session.tick(590.0)
+    assert isinstance(session.error, ProviderError)
+    assert session.error.code == "go_away_overstayed"
+    assert not session.error.permanent
 
 
 def test_a_session_can_begin_with_a_handle() -> None:
@@ -241,14 +236,10 @@ def test_the_context_can_be_changed_in_an_open_session() -> None:
     }
 
 
-def test_usage_adds_up_over_a_session_and_its_connections() -> None:
+def test_usage_adds_up() -> None:
     session = ready_session()
-    for kind in ("turnComplete.audio_usage", "turnComplete.thoughts_usage"):
+    for kind in ("turnComplete.audio_usage", "turnComplete.thoughts_usage", "usageMetadata.vertex"):
         tell(session, sample(kind))
-    tell(session, sample("goAway"))
-    session.opened(2.0)
-    tell(session, sample("setupComplete"))
-    tell(session, sample("usageMetadata.vertex"))
     assert session.usage.total_tokens == 1030 + 4434 + 65
     assert session.usage.thoughts_tokens == 72
     assert session.usage.prompt_details == {"TEXT": 768 + 2948, "AUDIO": 138 + 1156}
@@ -275,17 +266,9 @@ def test_the_turn_is_followed_through_a_recorded_interruption() -> None:
     ]
 
 
-def test_an_answer_does_not_go_on_over_a_new_connection() -> None:
-    session = ready_session()
-    tell(session, sample("audio.chunk"))
-    tell(session, sample("goAway"))
-    session.opened(2.0)
-    assert session.turn is Turn.IDLE
-
-
 def test_options_that_cannot_work_are_refused_before_anything_is_opened() -> None:
     with pytest.raises(InvalidRequest):
-        Session(SessionConfig(model="m", transparent=True), ENDPOINT, now=0.0)
+        Session(SessionConfig(model="m", transparent=True), ENDPOINT)
 
 
 # -- The way out -------------------------------------------------------------------------------
@@ -293,8 +276,10 @@ def test_options_that_cannot_work_are_refused_before_anything_is_opened() -> Non
 
 def test_a_close_by_the_service_is_an_error_of_its_branch() -> None:
     session = ready_session()
-    error = session.lost(1008, "BidiGenerateContent session not found")
+    error = error_from_close(1008, "BidiGenerateContent session not found")
     assert isinstance(error, ResumptionError)
+    assert session.lost(error, 1.0) == []
+    assert session.error is error
     assert session.state is State.CLOSED
 
 
@@ -317,120 +302,3 @@ def test_the_setup_goes_out_once() -> None:
 def test_a_second_answer_to_the_setup_is_the_service_s_fault() -> None:
     with pytest.raises(ProtocolError):
         tell(ready_session(), {"setupComplete": {}})
-
-
-# -- Anything in any order ---------------------------------------------------------------------
-
-
-class SessionMachine(RuleBasedStateMachine):
-    """Anything may happen in any order: only typed errors, and the handle is never forgotten."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self.session = new_session()
-        self.newest = ""
-        self.calls: set[str] = set()
-        self.called: set[str] = set()
-        self.handles = itertools.count(1)
-
-    @property
-    def talking(self) -> bool:
-        return self.session.state in {State.READY, State.ROTATING}
-
-    @rule(seconds=st.floats(0, 30))
-    def time_passes(self, seconds: float) -> None:
-        due, before = self.session.deadline, self.session.state
-        self.now += seconds
-        error = self.session.tick(self.now)
-        if due is not None and self.now >= due:
-            assert error is not None
-            assert not error.permanent
-            assert self.session.state is State.CLOSED
-        else:
-            assert error is None
-            assert self.session.state is before
-
-    @precondition(lambda self: self.session.state in {State.CONNECTING, State.ROTATING})
-    @rule()
-    def socket_opens(self) -> None:
-        setup = json.loads(self.session.opened(self.now))["setup"]
-        assert setup["sessionResumption"].get("handle", "") == self.newest
-
-    @precondition(lambda self: self.session.state is State.SETUP_SENT)
-    @rule()
-    def service_accepts(self) -> None:
-        assert Ready() in tell(self.session, {"setupComplete": {}}, self.now)
-
-    @precondition(lambda self: self.talking)
-    @rule(left=st.integers(0, 60))
-    def service_says_go_away(self, left: int) -> None:
-        tell(self.session, {"goAway": {"timeLeft": f"{left}s"}}, self.now)
-        assert self.session.deadline == self.now + left
-
-    @precondition(lambda self: self.talking)
-    @rule(resumable=st.booleans())
-    def service_sends_a_handle(self, resumable: bool) -> None:
-        handle = f"h{next(self.handles)}" if resumable else ""
-        update = {"newHandle": handle, "resumable": resumable}
-        tell(self.session, {"sessionResumptionUpdate": update}, self.now)
-        self.newest = handle or self.newest
-        assert self.session.resumable is resumable
-
-    @precondition(lambda self: self.talking)
-    @rule(number=st.integers(1, 5))
-    def service_calls_a_tool(self, number: int) -> None:
-        call = f"c{number}"
-        told = tell(self.session, {"toolCall": {"functionCalls": [{"id": call}]}}, self.now)
-        assert len(told) == (call not in self.called)
-        self.calls |= {call} - self.called
-        self.called.add(call)
-
-    @precondition(lambda self: self.talking)
-    @rule(number=st.integers(1, 5))
-    def tool_answers(self, number: int) -> None:
-        self.session.tool_responses([FunctionResponse(f"c{number}")])
-        self.calls.discard(f"c{number}")
-
-    @rule(entry=st.sampled_from(samples("server")))
-    def service_says_anything(self, entry: tuple[str, dict[str, Any]]) -> None:
-        kind, message = entry
-        if kind.startswith(("toolCall", "sessionResumptionUpdate", "goAway", "setupComplete")):
-            return  # rules of their own keep the book of these
-        try:
-            tell(self.session, message, self.now)
-        except ProtocolError:
-            assert self.session.state in {State.CONNECTING, State.CLOSED}
-
-    @rule(text=st.text(max_size=5))
-    def user_types(self, text: str) -> None:
-        try:
-            self.session.text(text)
-        except ProtocolMisuse:
-            assert not self.talking
-        else:
-            assert self.talking
-
-    @rule(code=st.integers(1000, 1015), reason=st.text(max_size=20))
-    def service_closes(self, code: int, reason: str) -> None:
-        assert self.session.lost(code, reason).status == code
-        assert self.session.state is State.CLOSED
-
-    @rule()
-    def we_close(self) -> None:
-        self.session.close()
-        assert self.session.state is State.CLOSED
-
-    @invariant()
-    def the_book_is_right(self) -> None:
-        assert self.session.handle == self.newest
-        assert self.session.open_calls == self.calls
-
-    @invariant()
-    def only_some_states_have_a_deadline(self) -> None:
-        has_one = self.session.state in {State.CONNECTING, State.SETUP_SENT, State.ROTATING}
-        assert (self.session.deadline is not None) is has_one
-
-
-TestSessionMachine = SessionMachine.TestCase
-TestSessionMachine.settings = settings(max_examples=50)
