@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from live.simulator import SCENARIOS, Script, Simulator
 from live.simulator.faults import find_script_or_file
+from live.simulator.quota import DOCUMENTED
+from live.simulator.sessions import MAX_OPEN_SESSIONS
 
 
 class Command(BaseCommand):
@@ -33,6 +35,21 @@ class Command(BaseCommand):
             help=f"a JSON file of faults, or one of {', '.join(SCENARIOS)}",
         )
         parser.add_argument("--seed", type=int, default=0, help="chooses among equal wordings")
+        parser.add_argument(
+            "--max-sessions",
+            type=int,
+            default=MAX_OPEN_SESSIONS,
+            metavar="NUMBER",
+            help="sessions at once; above it they are refused as by a used-up quota",
+        )
+        parser.add_argument(
+            "--vertex-connections",
+            type=int,
+            default=0,
+            metavar="NUMBER",
+            help="new connections a minute in each project and region of Vertex AI, where Google "
+            f"documents {DOCUMENTED}; 0 takes any number",
+        )
         parser.add_argument("--api-key", action="append", help="a key to accept; may be repeated")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,6 +61,8 @@ class Command(BaseCommand):
             seed=options["seed"],
             scenario=_script(options["scenario"]),
             api_keys=options["api_key"],
+            max_sessions=options["max_sessions"],
+            vertex_connections=options["vertex_connections"],
         )
         try:
             _run(self._serve(simulator, given_key=bool(options["api_key"])))

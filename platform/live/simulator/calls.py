@@ -38,6 +38,11 @@ class Calls:
         """Whether the model waits for the answer to a BLOCKING call."""
         return any(call.blocking for call in self._open.values())
 
+    @property
+    def pending(self) -> bool:
+        """Whether an answer is awaited, by a model that waits or by one that goes on."""
+        return bool(self._open)
+
     def add(self, calls: Iterable[Call]) -> None:
         for call in calls:
             self._open[call.call_id] = call

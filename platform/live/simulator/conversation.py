@@ -52,7 +52,7 @@ class Conversation(Calling):
     def in_mid_speech(self) -> bool:
         return self.phase is not Phase.IDLE or self._user_speaks
 
-    def receive(self, frame: str | bytes, now: float) -> None:
+    def _receive(self, frame: str | bytes, now: float) -> None:
         name, fields = read_message(frame, self._message)
         match name:
             case "client_content":
@@ -181,7 +181,8 @@ class Conversation(Calling):
     def _tell_heard_text(self, heard: Ended) -> None:
         text = self._remember_heard(heard)
         if text and self.setup.input_transcription:
-            self._out.append(frames.transcription("inputTranscription", text))
+            finished = self.setup.vertex  # the Developer API's models leave it out
+            self._out.append(frames.transcription("inputTranscription", text, finished=finished))
         self._tell_activity(False, heard.offset_s)
 
     def _remember_heard(self, heard: Ended) -> str:

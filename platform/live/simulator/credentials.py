@@ -16,13 +16,15 @@ from live.simulator.closes import (
     key_not_valid,
     unregistered_caller,
 )
-from live.simulator.oauth import SCOPE_PREFIX, TokenEndpoint
+from live.simulator.grants import SCOPE_PREFIX
+from live.simulator.oauth import TokenEndpoint
 from live.simulator.paths import Service
 from live.simulator.rest_errors import keys_not_supported
 
 VERTEX_SCOPE = SCOPE_PREFIX + "cloud-platform"
 DEVELOPER_SCOPE = SCOPE_PREFIX + "generative-language"
 EPHEMERAL = "auth_tokens/"
+AUTHORIZATION_KEY = "AQ."  # a key that stands for a service account
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class Credentials:
             raise unregistered_caller()
         return None
 
+    def check_models(self, version: str, target: str, headers: Mapping[str, str]) -> None:
+        """Return if the request may read the models list. Raises Refusal."""
+        self.check(Service(version), target, headers)
+
     def check_minting(self, target: str, headers: Mapping[str, str]) -> None:
         """Return if the request may mint ephemeral tokens: one of them may not. Raises Refusal."""
         self.check(Service("v1"), target, headers)
@@ -102,4 +108,4 @@ class Credentials:
         # Every key is compared, so that the time tells nothing about which one is near.
         matches = [hmac.compare_digest(given, known.encode()) for known in self._api_keys]
         if True not in matches:
-            raise key_not_valid()
+            raise invalid_credentials() if key.startswith(AUTHORIZATION_KEY) else key_not_valid()

@@ -38,7 +38,7 @@ class Echo(Talk):
         self._audio_frame = frames.AudioFrames(mime_type, role=setup.model.says_role)
         self._message = VERTEX_MESSAGE if setup.vertex else DEVELOPER_MESSAGE
 
-    def receive(self, frame: str | bytes, now: float) -> None:
+    def _receive(self, frame: str | bytes, now: float) -> None:
         blob = _plain_audio(frame)
         if blob is not None:
             self._echo(blob["data"], audio_rate({"mime_type": blob["mimeType"]}))

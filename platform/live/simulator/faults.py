@@ -12,7 +12,9 @@ from live.simulator.scenario import (
     Do,
     Drop,
     GoAway,
+    HalfOpen,
     Join,
+    LateTranscripts,
     Moment,
     RefuseHandle,
     Repeat,
@@ -20,8 +22,10 @@ from live.simulator.scenario import (
     Send,
     Silence,
     SlowPong,
+    SplitCalls,
     Stall,
     Step,
+    Text,
     read_script_file,
 )
 
@@ -103,10 +107,20 @@ _FAULTS = {
     "joined": _one(Join(), "setup"),
 }
 FAULTS: dict[str, Script] = {**_FAULTS, **_CLOSES}
+# What the server is free to do: a talk under one of these goes on as ever.
+MODES = {
+    "half-open": _one(HalfOpen(), "setup"),
+    "late-transcripts": _one(LateTranscripts(), "setup"),
+    "no-transcripts": _one(LateTranscripts(pieces=0), "setup"),
+    "split-calls": _one(SplitCalls(), "setup"),
+    "text-frames": _one(Text(), "setup"),
+}
+# What Google's front end answers before there is a socket.
+HANDSHAKES = {f"http-{status}": Script(handshake=status) for status in (401, 403, 429, 500, 503)}
 SCENARIOS: dict[str, Script] = {
     "conversation": Script(talk="conversation"),
     "echo": Script(talk="echo"),
-    **dict(sorted(FAULTS.items())),
+    **dict(sorted({**FAULTS, **MODES, **HANDSHAKES}.items())),
 }
 
 

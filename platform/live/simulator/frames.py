@@ -24,9 +24,10 @@ def content(**fields: Any) -> bytes:
     return frame({"serverContent": fields})
 
 
-def transcription(kind: str, text: str) -> bytes:
-    """Return a piece of `inputTranscription` or `outputTranscription`."""
-    return content(**{kind: {"text": text}})
+def transcription(kind: str, text: str, *, finished: bool = False) -> bytes:
+    """Return a piece of `inputTranscription` or `outputTranscription`; defaults are left out."""
+    piece: dict[str, Any] = {"text": text} if text else {}
+    return content(**{kind: {**piece, "finished": True} if finished else piece})
 
 
 def voice_activity(active: bool, offset_s: float) -> bytes:
@@ -59,10 +60,15 @@ def tool_call_cancellation(ids: Sequence[str]) -> bytes:
     return frame({"toolCallCancellation": {"ids": list(ids)}})
 
 
+def part(fields: Mapping[str, Any], *, role: bool) -> bytes:
+    """Return a `modelTurn` of one part with these (camelCase) fields."""
+    turn: dict[str, Any] = {"role": "model"} if role else {}
+    return content(modelTurn={**turn, "parts": [fields]})
+
+
 def executable_code(code: str) -> bytes:
     """Return the `executableCode` part that models before 3.0 send ahead of a call."""
-    part = {"executableCode": {"language": "PYTHON", "code": code}}
-    return content(modelTurn={"parts": [part]})
+    return part({"executableCode": {"language": "PYTHON", "code": code}}, role=False)
 
 
 class AudioFrames:

@@ -6,6 +6,7 @@ any other request goes to a small HTTP/1.1 exchange on h11, which answers once a
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -33,10 +34,11 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A JSON answer."""
+    """A JSON answer; `location` is where it sends a browser, "" for nowhere."""
 
     status: int
     body: bytes
+    location: str = ""
 
 
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -46,6 +48,7 @@ class FrontConnection(ServerConnection):
     """A connection that is given to the WebSocket or to the HTTP side by its first bytes."""
 
     answer: Answer
+    heard_at: float = 0.0  # the monotonic time of the last byte from the client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # The WebSocket side begins with the first bytes: see data_received.
@@ -65,6 +68,7 @@ class FrontConnection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         if self._chosen:
+            self.heard_at = time.monotonic()
             super().data_received(data)
             return
         self._first += data
@@ -96,21 +100,27 @@ def answering(answer: Answer) -> type[FrontConnection]:
 
 
 def answering_gets(
-    answer: Answer, is_socket: Callable[[str], bool]
+    answer: Answer,
+    is_socket: Callable[[str], bool],
+    refuse: Callable[[HttpRequest], HttpResponse | None] = lambda _request: None,
 ) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
     """Return the `process_request` that lets `answer` answer a GET of any other path.
 
-    `is_socket` tells from a request target whether a WebSocket is there.
+    `is_socket` tells from a request target whether a WebSocket is there; `refuse` may answer
+    a handshake there.
     """
 
     async def process(connection: ServerConnection, request: Request) -> Response | None:
-        if is_socket(request.path):
-            return None
         headers = _first_of_each(request.headers.raw_items())
-        answered = await answer(HttpRequest("GET", request.path, headers=headers))
+        asked = HttpRequest("GET", request.path, headers=headers)
+        answered = refuse(asked) if is_socket(request.path) else await answer(asked)
+        if answered is None:
+            return None
         response = connection.respond(answered.status, answered.body.decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = JSON_TYPE
+        if answered.location:
+            response.headers["Location"] = answered.location
         return response
 
     return process

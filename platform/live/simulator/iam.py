@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from live.simulator.closes import invalid_payload
-from live.simulator.fields import Fields, Message, enum
+from live.simulator.fields import Fields, Message, base64_bytes, enum
 from live.simulator.rest_errors import failed_precondition, invalid_request, not_found
 
 PROJECT = "parley-simulator"
@@ -28,6 +29,7 @@ _NEVER = "9999-12-31T23:59:59Z"
 _KEY_FILE = "TYPE_GOOGLE_CREDENTIALS_FILE"
 _RSA_2048 = "KEY_ALG_RSA_2048"
 _KEY_TYPES = frozenset({"USER_MANAGED", "SYSTEM_MANAGED", "KEY_TYPE_UNSPECIFIED"})
+_UPLOAD = Message({"public_key_data": base64_bytes})
 _CREATE = Message(
     {
         "private_key_type": enum("TYPE_PKCS12_FILE", _KEY_FILE),
@@ -43,6 +45,7 @@ class Key:
     public: rsa.RSAPublicKey
     created_at: float
     disabled: bool = False
+    uploaded: bool = False
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Account:
             "validAfterTime": created,
             "validBeforeTime": _NEVER,
             "keyAlgorithm": _RSA_2048,
-            "keyOrigin": "GOOGLE_PROVIDED",
+            "keyOrigin": "USER_PROVIDED" if key.uploaded else "GOOGLE_PROVIDED",
             "keyType": "USER_MANAGED",
         }
         return {**about, "disabled": True} if key.disabled else about
@@ -144,7 +147,7 @@ class ServiceAccounts:
 
         The key is made in a thread. Raises Refusal or RestError for what Google refuses.
         """
-        asked = _create_request(body)
+        asked = _request(body, _CREATE)
         if asked.get("private_key_type", _KEY_FILE) != _KEY_FILE:
             raise invalid_request("The simulator makes TYPE_GOOGLE_CREDENTIALS_FILE only.")
         if asked.get("key_algorithm", _RSA_2048) != _RSA_2048:
@@ -157,6 +160,18 @@ class ServiceAccounts:
         secret = base64.b64encode(msgspec.json.encode(info)).decode()
         shown = account.about(info["private_key_id"])
         return {**shown, "privateKeyType": _KEY_FILE, "privateKeyData": secret}
+
+    def upload_key(self, project: str, email: str, body: bytes) -> Fields:
+        """Return a new key whose private half its owner keeps.
+
+        Raises Refusal or RestError for what Google refuses.
+        """
+        public = _certified_key(_request(body, _UPLOAD).get("public_key_data", b""))
+        account = self._account(project, email)
+        _check_room(account)
+        key_id = secrets.token_hex(20)
+        account.keys[key_id] = Key(public, self._wall(), uploaded=True)
+        return account.about(key_id)
 
     def disable_key(self, project: str, email: str, key_id: str, *, disabled: bool) -> None:
         """Disable or enable a key; one that is so already stays so. Raises RestError."""
@@ -195,9 +210,20 @@ def _check_room(account: Account) -> None:
         raise failed_precondition()
 
 
-def _create_request(body: bytes) -> Fields:
+def _certified_key(pem: bytes) -> rsa.RSAPublicKey:
+    """Return the key of an X.509 certificate in PEM."""
+    try:
+        public = x509.load_pem_x509_certificate(pem).public_key()
+    except ValueError as error:
+        raise invalid_request("Invalid public key data.") from error
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise invalid_request("Invalid public key data.")
+    return public
+
+
+def _request(body: bytes, message: Message) -> Fields:
     try:
         decoded: Any = msgspec.json.decode(body or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_payload("Unexpected token.") from error
-    return _CREATE(decoded, "")
+    return message(decoded, "")

@@ -10,6 +10,9 @@ class Model:
     """One model. Flags say what the real one does (sections 4 and 5.4 of the notes)."""
 
     name: str
+    title: str  # its display name
+    answer_tokens: int = 65536  # at most
+    in_every_location: bool = True  # of Vertex AI, `global` too
     answers_in_text: bool = False
     says_role: bool = True  # `role: "model"` in modelTurn
     tells_voice_activity: bool = False
@@ -17,6 +20,8 @@ class Model:
     update_each_turn: bool = False  # sessionResumptionUpdate after each turnComplete
     content_only_seeds: bool = False  # clientContent only through historyConfig
     thinks: bool = True  # takes thinkingConfig
+    levels: tuple[str, ...] = ()  # of thinkingLevel
+    interacts: bool = False  # tells by interactionStatus whether more turns follow
     affective: bool = False
     always_proactive: bool = False
     sends_noise: bool = False  # empty messages between the others
@@ -26,11 +31,13 @@ class Model:
     schedules: bool = True  # takes `scheduling` in a toolResponse
     short_call_ids: bool = False
     shows_code: bool = False  # an executableCode part ahead of a toolCall
+    half_cascade: bool = False  # the generation that runs code and reads pages
 
 
 _DEVELOPER = (
     Model(
         name="gemini-3.8-live",
+        title="Gemini 3.8 Live",
         tells_voice_activity=True,
         thinks=False,
         always_proactive=True,
@@ -40,6 +47,9 @@ _DEVELOPER = (
     ),
     Model(
         name="gemini-3.8-live-extended-thinking",
+        title="Gemini 3.8 Live Extended Thinking",
+        levels=("LOW", "MEDIUM", "HIGH"),
+        interacts=True,
         tells_voice_activity=True,
         always_proactive=True,
         sends_noise=True,
@@ -49,6 +59,8 @@ _DEVELOPER = (
     ),
     Model(
         name="gemini-3.1-flash-live-preview",
+        title="Gemini 3.1 Flash Live Preview",
+        levels=("MINIMAL", "LOW", "MEDIUM", "HIGH"),
         joins_transcript=True,
         update_each_turn=True,
         content_only_seeds=True,
@@ -57,6 +69,8 @@ _DEVELOPER = (
     ),
     Model(
         name="gemini-2.5-flash-native-audio-preview-12-2025",
+        title="Gemini 2.5 Flash Native Audio Preview 12-2025",
+        answer_tokens=8192,
         says_role=False,
         affective=True,
         native_25=True,
@@ -64,6 +78,8 @@ _DEVELOPER = (
     ),
     Model(
         name="gemini-2.5-flash-native-audio-latest",
+        title="Gemini 2.5 Flash Native Audio Latest",
+        answer_tokens=8192,
         says_role=False,
         affective=True,
         native_25=True,
@@ -72,6 +88,9 @@ _DEVELOPER = (
     # Shut down at Google in December 2025; kept here as the one that answers in text.
     Model(
         name="gemini-live-2.5-flash-preview",
+        title="Gemini Live 2.5 Flash Preview",
+        answer_tokens=8192,
+        half_cascade=True,
         says_role=False,
         answers_in_text=True,
         shows_code=True,
@@ -82,6 +101,9 @@ _VERTEX = (
     _DEVELOPER[0],
     Model(
         name="gemini-live-2.5-flash-native-audio",
+        title="Gemini Live 2.5 Flash Native Audio",
+        answer_tokens=8192,
+        in_every_location=False,
         affective=True,
         native_25=True,
         activity_only=True,

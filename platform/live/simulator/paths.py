@@ -1,4 +1,4 @@
-"""The paths of the Live API, and of what stands beside it: tokens and service-account keys."""
+"""The paths of the Live API, and of what stands beside it: models, sign-in, tokens, keys."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,12 @@ _VERTEX = re.compile(
     r"/ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent"
 )
 _AUTH_TOKENS = re.compile(r"/(v1|v1beta|v1alpha)/auth_tokens")
+_MODELS = re.compile(r"/(v1|v1beta|v1alpha)/models(?:/([^/]+))?")
+_SIGN_IN = re.compile(r"/o/oauth2(?:/v2)?/auth")
 _KEYS = re.compile(
     r"/v1/projects/([^/]+)/serviceAccounts/([^/]+)/keys(?:/([^/:]+)(?::(disable|enable))?)?"
 )
+_UPLOAD = re.compile(r"/v1/projects/([^/]+)/serviceAccounts/([^/]+)/keys:(upload)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,25 @@ def is_auth_tokens(target: str) -> bool:
     return _AUTH_TOKENS.fullmatch(plain_path(target)) is not None
 
 
+def is_sign_in(target: str) -> bool:
+    """Return whether a request target is the page on which a user signs in."""
+    return _SIGN_IN.fullmatch(plain_path(target)) is not None
+
+
+@dataclass(frozen=True)
+class ModelPath:
+    """The list of models, or one of them by its `name` without `models/`; "" for the list."""
+
+    version: str
+    name: str = ""
+
+
+def model_path_of(target: str) -> ModelPath | None:
+    """Return the models behind a request target, or None for a path that is no such thing."""
+    match = _MODELS.fullmatch(unquote(plain_path(target)))
+    return ModelPath(match[1], match[2] or "") if match else None
+
+
 @dataclass(frozen=True)
 class KeyPath:
     """The keys of a service account, or one key and what to do with it.
@@ -62,5 +84,8 @@ class KeyPath:
 
 def key_path_of(target: str) -> KeyPath | None:
     """Return the keys behind a request target, or None for a path that is no such thing."""
-    match = _KEYS.fullmatch(unquote(plain_path(target)))
+    path = unquote(plain_path(target))
+    if upload := _UPLOAD.fullmatch(path):
+        return KeyPath(upload[1], upload[2], verb=upload[3])
+    match = _KEYS.fullmatch(path)
     return KeyPath(*(part or "" for part in match.groups())) if match else None

@@ -1,10 +1,11 @@
 """Which script each connection plays."""
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
-from live.simulator.closes import invalid_argument
+from live.simulator.closes import Refusal, invalid_argument
 from live.simulator.faults import find_script
 from live.simulator.scenario import Script, Talks, read_script
 
@@ -39,17 +40,33 @@ class Playbill:
     def script_for(self, target: str, headers: Mapping[str, str]) -> Script:
         """Return the script of a new connection. Raises Refusal (1007) for a bad wish."""
         number, self._connections = self._connections, self._connections + 1
-        query = parse_qs(target.partition("?")[2])
-        wish = headers.get(HEADER) or query.get(QUERY, [""])[0]
-        if wish:
+        if wish := _wish(target, headers):
             return _wished(wish)
         if self._ordered:
             return self._ordered.popleft()
         return self._script if self._script.holds_for(number) else Script()
 
+    def handshake_status(self, target: str, headers: Mapping[str, str]) -> int | None:
+        """Return the HTTP status that refuses a handshake; None lets it go on to its script."""
+        if wish := _wish(target, headers):
+            with contextlib.suppress(Refusal):  # said on the socket, when there is one
+                return _wished(wish).handshake
+            return None
+        ordered = self._ordered[0] if self._ordered else None
+        script = ordered or self._script
+        refuses = script.handshake is not None
+        if refuses and (ordered or script.holds_for(self._connections)):
+            return self.script_for(target, headers).handshake
+        return None
+
     def talk_of(self, script: Script) -> Talks:
         """Return who talks: as the script says, or as everywhere on this server."""
         return script.talk or self._talk
+
+
+def _wish(target: str, headers: Mapping[str, str]) -> str:
+    query = parse_qs(target.partition("?")[2])
+    return headers.get(HEADER) or query.get(QUERY, [""])[0]
 
 
 def _wished(wish: str) -> Script:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
+from live.simulator.front import FrontConnection
 from live.simulator.pongs import LatePongs
 from live.simulator.scripted import Scripted
+from live.simulator.silence import PATIENCE_S, Silence
 from live.simulator.talk import Talk
 
 # uvloop's timers count milliseconds: a shorter wait would spin.
@@ -21,7 +23,8 @@ class Pump:
 
     Nothing is queued here. While a client does not read, `send` waits, and with it the
     reading of more input and the making of more output. `check` is asked before each
-    message of the client and may raise Refusal.
+    message of the client and may raise Refusal. After `patience` seconds in which nothing
+    went either way the client is taken for dead.
     """
 
     def __init__(
@@ -29,10 +32,13 @@ class Pump:
         connection: ServerConnection,
         talk: Talk | Scripted,
         check: Callable[[], None] | None = None,
+        *,
+        patience: float = PATIENCE_S,
     ) -> None:
         self._connection = connection
         self._talk = talk
         self._check = check
+        self._silence = Silence(patience, time.monotonic())
         self._writing = asyncio.Lock()
         self._ready = asyncio.Event()
         self._ring = asyncio.Event()
@@ -42,7 +48,10 @@ class Pump:
         self._late_pongs = 0
 
     async def run(self) -> None:
-        """Run to the end of the connection. Raises Refusal, Dropped or ConnectionClosed."""
+        """Run to the end of the connection.
+
+        Raises Refusal (GivenUp for a client that is taken for dead), Dropped or ConnectionClosed.
+        """
         self._talk.start(time.monotonic())
         self._arm()
         tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._tick())}
@@ -73,6 +82,7 @@ class Pump:
             await self._ring.wait()
             self._ring.clear()
             self._armed_for = 0.0
+            self._listen()
             self._talk.advance(time.monotonic())
             self._hinder()
             await self._flush()
@@ -84,10 +94,17 @@ class Pump:
         async with self._writing:
             for frame in self._talk.take():
                 await self._connection.send(frame)
+                self._silence.broken(time.monotonic())
+
+    def _listen(self) -> None:
+        if isinstance(self._connection, FrontConnection):
+            self._silence.broken(self._connection.heard_at)
+        self._silence.check(time.monotonic())
 
     def _arm(self) -> None:
-        due = self._talk.due()
-        if due == self._armed_for:
+        due = min(self._talk.due(), self._silence.ends)
+        # A timer that rings too early is set anew then: cheaper than with each message.
+        if 0.0 < self._armed_for <= due:
             return
         self._disarm()
         self._armed_for = due

@@ -1,4 +1,4 @@
-"""The plain HTTP side: access tokens, ephemeral tokens, service-account keys.
+"""The plain HTTP side: models, sign-in, access tokens, ephemeral tokens, service-account keys.
 
 What is not there is refused in Google's words.
 """
@@ -10,12 +10,21 @@ from urllib.parse import parse_qs
 import msgspec
 
 from live.simulator.auth_tokens import AuthTokens
+from live.simulator.catalogue import answer_models
 from live.simulator.closes import Refusal
 from live.simulator.credentials import Credentials
 from live.simulator.front import HttpRequest, HttpResponse
+from live.simulator.grants import GrantRefused
 from live.simulator.iam import ServiceAccounts
-from live.simulator.oauth import GrantRefused, TokenEndpoint
-from live.simulator.paths import KeyPath, is_auth_tokens, key_path_of, plain_path
+from live.simulator.oauth import TokenEndpoint
+from live.simulator.paths import (
+    KeyPath,
+    is_auth_tokens,
+    is_sign_in,
+    key_path_of,
+    model_path_of,
+    plain_path,
+)
 from live.simulator.rest_errors import RestError, method_not_allowed, not_found, rest_error_of
 
 log = logging.getLogger(__name__)
@@ -38,11 +47,13 @@ class Rest:
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         try:
+            if is_sign_in(request.target):
+                return self._sign_in(request)
             return HttpResponse(200, msgspec.json.encode(await self._answer(request)))
         except GrantRefused as refused:
             log.info("refused a token request: %s", refused.error)
             body = {"error": refused.error, "error_description": refused.description}
-            return HttpResponse(400, msgspec.json.encode(body))
+            return HttpResponse(refused.status, msgspec.json.encode(body))
         except Refusal as refusal:
             error = rest_error_of(refusal)
         except RestError as refused_here:
@@ -58,6 +69,10 @@ class Rest:
             _only(request, "POST")
             self._credentials.check_minting(request.target, request.headers)
             return self._auth_tokens.create(request.body)
+        if models := model_path_of(request.target):
+            _only(request, "GET")
+            self._credentials.check_models(models.version, request.target, request.headers)
+            return answer_models(models, request.target.partition("?")[2])
         if keys := key_path_of(request.target):
             self._credentials.check_cloud(request.target, request.headers)
             if keys.key_id:
@@ -65,12 +80,20 @@ class Rest:
             return await self._keys(keys, request)
         raise not_found()
 
+    def _sign_in(self, request: HttpRequest) -> HttpResponse:
+        _only(request, "GET")
+        query = parse_qs(request.target.partition("?")[2])
+        asked = {name: values[0] for name, values in query.items()}
+        return HttpResponse(302, b"{}", self._oauth.sign_ins.authorize(asked))
+
     async def _keys(self, keys: KeyPath, request: HttpRequest) -> Any:
-        if request.method == "GET":
+        if request.method == "GET" and not keys.verb:
             query = parse_qs(request.target.partition("?")[2])
             types = query.get("keyTypes", []) + query.get("key_types", [])
             return self._accounts.list_keys(keys.project, keys.email, types)
         _only(request, "POST")
+        if keys.verb:
+            return self._accounts.upload_key(keys.project, keys.email, request.body)
         return await self._accounts.create_key(keys.project, keys.email, request.body)
 
     def _one_key(self, keys: KeyPath, request: HttpRequest) -> Any:

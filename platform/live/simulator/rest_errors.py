@@ -62,6 +62,22 @@ def keys_not_supported() -> RestError:
     )
 
 
+# What Google's front end says before there is a socket, by status.
+_FRONT_END = {
+    401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
+    403: ("PERMISSION_DENIED", "The caller does not have permission"),
+    429: ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+    500: ("INTERNAL", "Internal error encountered."),
+    503: ("UNAVAILABLE", "The service is currently unavailable."),
+}
+
+
+def front_end_refusal(status: int) -> RestError:
+    """Return the refusal of a handshake with a status."""
+    name, message = _FRONT_END.get(status, ("UNKNOWN", "Unknown error."))
+    return RestError(status, message, name)
+
+
 # The credential refusals of the socket, as the REST side words them (section 6.1 of the notes).
 _STATUSES = {
     key_not_valid().reason: (400, "INVALID_ARGUMENT", "API_KEY_INVALID"),

@@ -1,11 +1,12 @@
-"""What a script does to every message on its way out: repeat, adorn, join. Pure."""
+"""What a script does to every message on its way out: repeat, adorn, join, delay. Pure."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from live.simulator import frames
-from live.simulator.scenario import Adorn, Do, Join, Repeat
+from live.simulator.scenario import Adorn, Do, Join, LateTranscripts, Repeat, SplitCalls
 
 MAX_DEPTH = 12
 Rewriter = Callable[[list[bytes]], list[bytes]]
@@ -20,6 +21,10 @@ def rewriter(do: Do) -> Rewriter | None:
             return lambda sent: [_adorned_frame(each, fields) for each in sent]
         case Join():
             return _Joiner(do.parts)
+        case LateTranscripts(pieces=pieces):
+            return _LateTranscripts(pieces)
+        case SplitCalls():
+            return _split_calls
         case _:
             return None
 
@@ -54,6 +59,50 @@ def _adorned(value: Any, fields: Mapping[str, Any], depth: int = 0) -> Any:
     return value
 
 
+def _split_calls(sent: Iterable[bytes]) -> list[bytes]:
+    found: list[bytes] = []
+    for each in sent:
+        calls = json.loads(each).get("toolCall", {}).get("functionCalls", [])
+        split = [frames.frame({"toolCall": {"functionCalls": [call]}}) for call in calls]
+        found += split or [each]
+    return found
+
+
+class _LateTranscripts:
+    """Holds what the user said back, and tells it in pieces, one after each of the answer."""
+
+    def __init__(self, pieces: int) -> None:
+        self._pieces = pieces
+        self._held: list[dict[str, Any]] = []
+
+    def __call__(self, sent: list[bytes]) -> list[bytes]:
+        found: list[bytes] = []
+        for each in sent:
+            content = json.loads(each).get("serverContent", {})
+            if "inputTranscription" in content:
+                self._hold(content["inputTranscription"])
+                continue
+            if "turnComplete" in content:
+                found += self._told(len(self._held))
+            found.append(each)
+            if "modelTurn" in content:
+                found += self._told(1)
+        return found
+
+    def _hold(self, heard: Mapping[str, Any]) -> None:
+        words = re.findall(r"\s*\S+", heard.get("text", ""))
+        size = -(-len(words) // self._pieces) if self._pieces else 0
+        starts = range(0, len(words), size) if size else range(0)
+        pieces = [{"text": "".join(words[start : start + size])} for start in starts]
+        if pieces:
+            pieces[-1] = {**heard, **pieces[-1]}
+        self._held += pieces
+
+    def _told(self, count: int) -> list[bytes]:
+        told, self._held = self._held[:count], self._held[count:]
+        return [frames.content(inputTranscription=piece) for piece in told]
+
+
 class _Joiner:
     """Keeps pieces of an answer back until there are `most`, or something else is sent."""
 
@@ -78,8 +127,11 @@ class _Joiner:
         self._parts += turn.get("parts", [])
         self._content.setdefault("modelTurn", {}).update(turn)
         if "outputTranscription" in content:
-            told = self._content.setdefault("outputTranscription", {"text": ""})
-            told["text"] += content["outputTranscription"]["text"]
+            told = self._content.setdefault("outputTranscription", {})
+            piece = content["outputTranscription"]
+            self._content["outputTranscription"] = {**told, **piece}
+            if "text" in told:
+                self._content["outputTranscription"]["text"] = told["text"] + piece.get("text", "")
         return True
 
     def _joined(self) -> list[bytes]:

@@ -89,6 +89,24 @@ class Adorn(Action, frozen=True, tag="adorn"):
     fields: dict[str, Any]
 
 
+class HalfOpen(Action, frozen=True, tag="half_open"):
+    """From now on do not notice when the client goes without a close frame (section 4.5)."""
+
+
+class Text(Action, frozen=True, tag="text"):
+    """From now on send text frames in place of binary ones."""
+
+
+class LateTranscripts(Action, frozen=True, tag="late_transcripts"):
+    """From now on tell what the user said in so many pieces, during the answer; 0: not at all."""
+
+    pieces: Annotated[int, msgspec.Meta(ge=0)] = 3
+
+
+class SplitCalls(Action, frozen=True, tag="split_calls"):
+    """From now on send parallel function calls in a message each."""
+
+
 class Join(Action, frozen=True, tag="join"):
     """From now on put up to `parts` pieces of an answer, transcript included, in one message."""
 
@@ -96,7 +114,21 @@ class Join(Action, frozen=True, tag="join"):
 
 
 Do = (
-    GoAway | Drop | Close | RefuseHandle | Silence | Stall | SlowPong | Send | Repeat | Adorn | Join
+    GoAway
+    | Drop
+    | Close
+    | RefuseHandle
+    | Silence
+    | Stall
+    | SlowPong
+    | HalfOpen
+    | Send
+    | Repeat
+    | Adorn
+    | Join
+    | Text
+    | LateTranscripts
+    | SplitCalls
 )
 
 
@@ -112,12 +144,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes wrong in a talk; `talk` None is whatever the server has.
 
-    As a server's own script it holds for the first `connections` (None: all) after `skip`
+    `handshake` is the HTTP status that answers the upgrade, None to accept it: then there is
+    no talk. As a server's own script it holds for the first `connections` (None: all) after `skip`
     others.
     """
 
     steps: tuple[Step, ...] = ()
     talk: Talks | None = None
+    handshake: Annotated[int, msgspec.Meta(ge=400, le=599)] | None = None
     skip: Annotated[int, msgspec.Meta(ge=0)] = 0
     connections: Annotated[int, msgspec.Meta(ge=1)] | None = None
 

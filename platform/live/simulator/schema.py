@@ -41,7 +41,14 @@ CONTENT = Message({"parts": many(PART), "role": string})
 _VOICE_CONFIG = Message(
     {
         "prebuilt_voice_config": Message({"voice_name": string}),
-        "replicated_voice_config": struct,
+        "replicated_voice_config": Message(
+            {
+                "mime_type": string,
+                "voice_sample_audio": base64_bytes,
+                "consent_audio": base64_bytes,
+                "voice_consent_signature": Message({"signature": string}),
+            }
+        ),
         "voice": string,
     }
 )
@@ -74,7 +81,9 @@ GENERATION_CONFIG = Message(
             }
         ),
         "enable_affective_dialog": boolean,
-        "translation_config": struct,
+        "translation_config": Message(
+            {"target_language_code": string, "echo_target_language": boolean}
+        ),
         "response_logprobs": boolean,
         "logprobs": integer,
         "response_mime_type": string,
@@ -102,8 +111,8 @@ _TOOL_FIELDS: dict[str, Reader] = {
     "google_search": struct,
     "google_search_retrieval": struct,
     "google_maps": struct,
-    "code_execution": struct,
-    "url_context": struct,
+    "code_execution": EMPTY,
+    "url_context": EMPTY,
     "computer_use": struct,
 }
 _DEVELOPER_TOOL = Message({**_TOOL_FIELDS, "file_search": struct, "mcp_servers": many(struct)})
@@ -168,14 +177,22 @@ _SETUP_FIELDS: dict[str, Reader] = {
     "output_audio_transcription": TRANSCRIPTION,
     "proactivity": Message({"proactive_audio": boolean, "proactive_video": boolean}),
     "history_config": Message({"initial_history_in_client_content": boolean}),
-    "avatar_config": struct,
-    "safety_settings": many(struct),
+    "avatar_config": Message(
+        {
+            "avatar_name": string,
+            "customized_avatar": Message({"image_mime_type": string, "image_data": base64_bytes}),
+            "audio_bitrate_bps": integer,
+            "video_bitrate_bps": integer,
+        }
+    ),
     "labels": struct,
 }
+_SAFETY_SETTING: dict[str, Reader] = {"category": string, "threshold": string}
 DEVELOPER_SETUP = Message(
     {
         **_SETUP_FIELDS,
         "tools": many(_DEVELOPER_TOOL),
+        "safety_settings": many(Message(_SAFETY_SETTING)),
         "session_resumption": Message({"handle": string}),
     }
 )
@@ -183,6 +200,7 @@ VERTEX_SETUP = Message(
     {
         **_SETUP_FIELDS,
         "tools": many(_VERTEX_TOOL),
+        "safety_settings": many(Message({**_SAFETY_SETTING, "method": string})),
         "session_resumption": Message({"handle": string, "transparent": boolean}),
         "explicit_vad_signal": boolean,
     }

@@ -2,10 +2,12 @@
 
 It stands between the pump and a `Talk`, and looks like one. It watches what goes past for
 the moments that steps wait for, and does what they say. What only a socket can do it asks
-for: `Dropped` is raised, `stalled_until` and `pong_delay` are read by the pump.
+for: `Dropped` is raised, `stalled_until` and `pong_delay` are read by the pump, `half_open`
+(a client's end without a close frame goes unnoticed) by the server.
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from live.simulator.closes import Refusal
 from live.simulator.rewriting import Rewriter, rewriter
@@ -14,6 +16,7 @@ from live.simulator.scenario import (
     Do,
     Drop,
     GoAway,
+    HalfOpen,
     Moment,
     RefuseHandle,
     Script,
@@ -22,6 +25,7 @@ from live.simulator.scenario import (
     SlowPong,
     Stall,
     Step,
+    Text,
 )
 from live.simulator.talk import Talk
 
@@ -53,6 +57,8 @@ class Scripted:
         self._out: list[bytes] = []
         self._held: deque[bytes] = deque(maxlen=MAX_HELD)
         self._rewriters: list[Rewriter] = []
+        self._text = False
+        self.half_open = False
         self.stalled_until = 0.0
         self.pong_delay = 0.0
 
@@ -89,10 +95,10 @@ class Scripted:
             self._talk.advance(now)
         self._collect(now)
 
-    def take(self) -> list[bytes]:
+    def take(self) -> Sequence[str | bytes]:
         """Return the frames to send, in order, and forget them."""
         taken, self._out = self._out, []
-        return taken
+        return [frame.decode() for frame in taken] if self._text else taken
 
     def _collect(self, now: float) -> None:
         sent = self._talk.take()
@@ -150,5 +156,9 @@ class Scripted:
                 self.stalled_until = now + seconds
             case SlowPong(seconds=seconds):
                 self.pong_delay = seconds
+            case HalfOpen():
+                self.half_open = True
+            case Text():
+                self._text = True
             case Send(frames=texts, size=size):
                 self._say([text.encode().ljust(size) for text in texts], now)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -21,19 +21,23 @@ from live.simulator.credentials import Credentials
 from live.simulator.echo import Echo
 from live.simulator.faults import find_script
 from live.simulator.fields import read_message
-from live.simulator.front import answering, answering_gets
-from live.simulator.iam import ServiceAccounts
+from live.simulator.front import HttpRequest, HttpResponse, answering, answering_gets
+from live.simulator.grants import CLOUD_SCOPES
+from live.simulator.iam import PROJECT, ServiceAccounts
 from live.simulator.oauth import TokenEndpoint
 from live.simulator.paths import service_of
 from live.simulator.playbill import Playbill
 from live.simulator.pongs import with_late_pongs
 from live.simulator.pump import Pump
+from live.simulator.quota import ConnectionQuota
 from live.simulator.rest import Rest
+from live.simulator.rest_errors import front_end_refusal
 from live.simulator.scenario import Script
 from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
 from live.simulator.scripted import Dropped, Scripted
 from live.simulator.sessions import MAX_OPEN_SESSIONS, Session, Sessions
 from live.simulator.setup import Setup, read_setup
+from live.simulator.silence import PATIENCE_S, GivenUp
 from live.simulator.talk import Pace, Talk
 
 log = logging.getLogger(__name__)
@@ -54,8 +58,10 @@ class Simulator:
     of an idle session fails after its end, in seconds (the real server: 1), `max_sessions` how
     many may be open at once. `scenario` is a name of `faults.SCENARIOS` or a script; `seed`
     chooses wordings and noise, but names (handles, ids of sessions and calls) are always new,
-    because a client may meet two runs of the server. `wall` is the time
-    of day by which tokens expire.
+    because a client may meet two runs of the server. `vertex_connections` is how many new ones
+    Vertex AI takes in a minute in each project and region, 0 for any number (the real server:
+    10; nobody wrote down how it refuses). A connection on which nothing happens for `patience`
+    seconds is given up. `wall` is the time of day by which tokens expire.
     """
 
     def __init__(  # noqa: PLR0913 - the options of a server, all but two with defaults
@@ -71,6 +77,8 @@ class Simulator:
         pace: Pace | None = None,
         resume_wait: float = 1.0,
         max_sessions: int = MAX_OPEN_SESSIONS,
+        vertex_connections: int = 0,
+        patience: float = PATIENCE_S,
         wall: Callable[[], float] = time.time,
     ) -> None:
         if (tls_port is None) != (ssl_context is None):
@@ -81,6 +89,8 @@ class Simulator:
         self.oauth = TokenEndpoint(wall, self.accounts)
         self.auth_tokens = AuthTokens(wall)
         self.sessions = Sessions(resume_wait=resume_wait, max_open=max_sessions)
+        self.quota = ConnectionQuota(vertex_connections)
+        self.patience = patience
         self._ports = port, tls_port
         self._ssl_context = ssl_context
         self._seed = seed
@@ -109,6 +119,30 @@ class Simulator:
     def service_account_info(self, name: str = "parley") -> dict[str, str]:
         """Return a JSON key file of a new service account that this server accepts."""
         return self.accounts.create(name, f"{self.url}/token")
+
+    def oauth_client_info(self) -> dict[str, Any]:
+        """Return the JSON file of a new OAuth client, a desktop app, whose users sign in here."""
+        client = self.oauth.sign_ins.new_client()
+        installed = {
+            "client_id": client.client_id,
+            "project_id": PROJECT,
+            "auth_uri": f"{self.url}/o/oauth2/v2/auth",
+            "token_uri": f"{self.url}/token",
+            "client_secret": client.client_secret,
+            "redirect_uris": ["http://localhost"],
+        }
+        return {"installed": installed}
+
+    def authorized_user_info(self) -> dict[str, str]:
+        """Return a JSON file of the kind `authorized_user`, of a user who allowed everything."""
+        client = self.oauth.sign_ins.new_client()
+        return {
+            "type": "authorized_user",
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "refresh_token": self.oauth.sign_ins.new_refresh_token(client, CLOUD_SCOPES),
+            "token_uri": f"{self.url}/token",
+        }
 
     def script(self, script: str | Script, connections: int = 1) -> None:
         """Let the next `connections` play a script, or a scenario by its name.
@@ -141,7 +175,7 @@ class Simulator:
             port,
             ssl=context,
             create_connection=with_late_pongs(answering(self._rest.answer), MAX_MESSAGE),
-            process_request=answering_gets(self._rest.answer, _is_live),
+            process_request=answering_gets(self._rest.answer, _is_live, self._refuse),
             compression=None,
             ping_interval=None,  # the real server never pings
             close_timeout=CLOSE_TIMEOUT_S,
@@ -165,14 +199,28 @@ class Simulator:
     async def _talk(self, connection: ServerConnection) -> None:
         setup, token = await self._admit(connection)
         script = self._script_for(connection)
+        now = time.monotonic()
+        if setup.vertex:
+            self.quota.take(setup.place, now)
         session = self.sessions.admit(
-            setup.handle, time.monotonic(), model=setup.model.name, vertex=setup.vertex
+            setup.handle, now, model=setup.model.name, vertex=setup.vertex
         )
-        talk = self._new_talk(setup, session, script)
+        talk, vanished = self._new_talk(setup, session, script), False
+        check = token.check if token else None
         try:
-            await Pump(connection, talk, token.check if token else None).run()
+            await Pump(connection, talk, check, patience=self.patience).run()
+        except GivenUp:
+            session.ended = True
+            raise
+        except ConnectionClosed as closed:
+            vanished = talk.half_open and closed.rcvd is None
+            raise
         finally:
-            self._end(talk, session, time.monotonic())
+            self._end(talk, session, vanished=vanished)
+
+    def _refuse(self, request: HttpRequest) -> HttpResponse | None:
+        status = self._playbill.handshake_status(request.target, request.headers)
+        return None if status is None else front_end_refusal(status).response()
 
     async def _admit(self, connection: ServerConnection) -> tuple[Setup, AuthToken | None]:
         """Read the first message and check the caller, then the message. Raises Refusal.
@@ -211,10 +259,13 @@ class Simulator:
             )
         return Scripted(talk, script, resumes=bool(setup.handle)) if script.steps else talk
 
-    def _end(self, talk: Talk | Scripted, session: Session, now: float) -> None:
-        in_mid_speech = talk.in_mid_speech
+    def _end(self, talk: Talk | Scripted, session: Session, *, vanished: bool) -> None:
+        now, in_mid_speech = time.monotonic(), talk.in_mid_speech
         talk.finish(now)
-        self.sessions.closed(session, now, in_mid_speech=in_mid_speech)
+        if vanished:
+            self.sessions.vanished(session, now)
+        else:
+            self.sessions.closed(session, now, in_mid_speech=in_mid_speech)
 
 
 def _is_live(target: str) -> bool:

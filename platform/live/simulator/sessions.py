@@ -15,6 +15,7 @@ from live.simulator.closes import (
     quota_exceeded,
     session_not_found,
 )
+from live.simulator.silence import PATIENCE_S
 
 HISTORY_BYTES = 65536
 MAX_SESSIONS = 4096
@@ -115,7 +116,8 @@ def _tokens(said: Said) -> int:
 class Session:
     """One session. `closed_at` is None while a connection has it; times are monotonic.
 
-    `used_s` is for how long connections had it; `ended` that it cannot be resumed any more.
+    `used_s` is for how long connections had it; `ended` that it cannot be resumed any more;
+    `given_up_at` when the server gives up a connection that it does not know to be gone.
     """
 
     model: str = ""
@@ -129,6 +131,7 @@ class Session:
     opened_at: float = 0.0
     used_s: float = 0.0
     ended: bool = False
+    given_up_at: float | None = None
 
     @property
     def handle_life_s(self) -> float:
@@ -149,6 +152,7 @@ class Sessions:
         self._open = 0
         self._by_handle: dict[str, Session] = {}
         self._closed: dict[str, Session] = {}
+        self._vanished: dict[str, Session] = {}
 
     def new_handle(self, session: Session) -> str:
         handle = str(uuid.uuid4())
@@ -164,6 +168,7 @@ class Sessions:
         Raises Refusal as `resume` does, 1011 beyond `max_open` connections, and 1007 when a
         resumption asks for another model.
         """
+        self._give_up(now)
         if self._open >= self.max_open:
             raise quota_exceeded()
         session = self.resume(handle, now) if handle else Session(model=model, vertex=vertex)
@@ -178,10 +183,11 @@ class Sessions:
         """Return the session that `handle` names.
 
         Raises Refusal: 1007 malformed; 1008 unknown, ended or too old; 1011 while the old
-        connection is open, and within `resume_wait` seconds of an idle one's end.
+        connection is open, or seems to be, and within `resume_wait` seconds of an idle one's end.
         """
         if not _HANDLE.fullmatch(handle):
             raise malformed_handle()
+        self._give_up(now)
         self._forget_expired(now)
         session = self._by_handle.get(handle)
         if session is None or session.ended:
@@ -202,6 +208,28 @@ class Sessions:
             self._closed[session.session_id] = session
         while len(self._closed) > MAX_SESSIONS:
             self._forget(next(iter(self._closed.values())))
+
+    def vanished(self, session: Session, now: float) -> None:
+        """Say that the session's client is gone, which the server does not notice.
+
+        The session stays occupied for `PATIENCE_S` and is lost then (section 4.5). Above
+        `MAX_SESSIONS` the one that vanished first is given up.
+        """
+        session.given_up_at = now + PATIENCE_S
+        self._vanished[session.session_id] = session
+        if len(self._vanished) > MAX_SESSIONS:
+            self._lose(next(iter(self._vanished.values())), now)
+
+    def _give_up(self, now: float) -> None:
+        for session in list(self._vanished.values()):
+            if session.given_up_at is None or session.given_up_at > now:
+                return
+            self._lose(session, session.given_up_at)
+
+    def _lose(self, session: Session, now: float) -> None:
+        del self._vanished[session.session_id]
+        session.ended = True
+        self.closed(session, now, in_mid_speech=False)
 
     def _forget_expired(self, now: float) -> None:
         for session in list(self._closed.values()):

@@ -18,7 +18,10 @@ from live.simulator.models import DEVELOPER_MODELS, VERTEX_MODELS, VOICES, Model
 from live.simulator.paths import Service
 from live.simulator.tools import Tools, read_tools
 
-_VERTEX_NAME = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(publishers/google/models/[^/]+)")
+_VERTEX_NAME = re.compile(
+    r"(?:(?P<place>projects/[^/]+/locations/(?P<location>[^/]+))/)?"
+    r"(?P<model>publishers/google/models/[^/]+)"
+)
 _NOT_LIVE = frozenset(
     "response_logprobs logprobs response_mime_type response_schema response_json_schema "
     "stop_sequences routing_config audio_timestamp".split()
@@ -43,12 +46,19 @@ class Window:
 class Setup:
     """A session's settings. `handle` is "" for a new session.
 
+    `place` is the project and region on Vertex AI, "" where the client names none. With
+    `thinks` the model thinks before it answers, with `tells_thoughts` it says what.
+    `transparent` resumption says which messages of the client need not be sent again.
+
     `frame_tokens` is what one video frame costs; without `covers_all_video` only frames that
     were sent while the user spoke belong to the turn (`turnCoverage`).
     """
 
     model: Model
     vertex: bool
+    place: str
+    thinks: bool
+    tells_thoughts: bool
     text_answers: bool
     instruction: str
     voice: str
@@ -59,6 +69,7 @@ class Setup:
     output_transcription: bool
     vad_signal: bool
     resumable: bool
+    transparent: bool
     handle: str
     seeding: bool
     tools: Tools
@@ -66,21 +77,30 @@ class Setup:
     covers_all_video: bool
     frame_tokens: int
 
+    @property
+    def updates_each_turn(self) -> bool:
+        """Whether a sessionResumptionUpdate follows each turnComplete."""
+        return self.resumable and (self.transparent or self.model.update_each_turn)
+
 
 def read_setup(fields: Fields, service: Service) -> Setup:
     """Return the settings in a `setup` message's fields.
 
     Raises Refusal: 1008 for an unknown model, 1007 for a combination the model refuses.
     """
-    model = _model(fields.get("model", ""), service)
+    model, place = _model(fields.get("model", ""), service)
     generation = fields.get("generation_config", {})
     _check_generation(generation, model)
+    thinking = _thinking(generation, model)
     _check_proactivity(fields.get("proactivity", {}), model)
     realtime = fields.get("realtime_input_config", {})
     activity = realtime.get("automatic_activity_detection", {})
     return Setup(
         model=model,
         vertex=service.vertex,
+        place=place,
+        thinks=thinking is not None,
+        tells_thoughts=bool(thinking and thinking.get("include_thoughts")),
         text_answers=_answers_in_text(generation, model),
         instruction=content_text(fields.get("system_instruction", {})),
         voice=_voice(generation),
@@ -91,6 +111,7 @@ def read_setup(fields: Fields, service: Service) -> Setup:
         output_transcription="output_audio_transcription" in fields,
         vad_signal=fields.get("explicit_vad_signal", False),
         resumable="session_resumption" in fields,
+        transparent=fields.get("session_resumption", {}).get("transparent", False),
         handle=fields.get("session_resumption", {}).get("handle", ""),
         seeding=fields.get("history_config", {}).get("initial_history_in_client_content", False),
         tools=read_tools(fields.get("tools", []), model),
@@ -106,30 +127,45 @@ def content_text(content: Fields) -> str:
     return " ".join(part["text"] for part in parts if part.get("text") and not part.get("thought"))
 
 
-def _model(name: str, service: Service) -> Model:
+def _model(name: str, service: Service) -> tuple[Model, str]:
+    """Return the model of a name, and the project and region where it is asked for."""
     if not name:
         raise invalid_argument()
-    if not service.vertex:
-        found = DEVELOPER_MODELS.get(name)
-        refusal = model_not_found(name, service.version)
-    else:
-        match = _VERTEX_NAME.fullmatch(name)
-        found = VERTEX_MODELS.get(match[1]) if match else None
-        refusal = publisher_model_not_found(name)
-    if found is None:
-        raise refusal
-    return found
+    if service.vertex:
+        return _vertex_model(name)
+    if name not in DEVELOPER_MODELS:
+        raise model_not_found(name, service.version)
+    return DEVELOPER_MODELS[name], ""
+
+
+def _vertex_model(name: str) -> tuple[Model, str]:
+    match = _VERTEX_NAME.fullmatch(name)
+    found = VERTEX_MODELS.get(match["model"]) if match else None
+    if match is None or found is None:
+        raise publisher_model_not_found(name)
+    if match["location"] == "global" and not found.in_every_location:
+        raise publisher_model_not_found(name)
+    return found, match["place"] or ""
 
 
 def _check_generation(generation: Fields, model: Model) -> None:
     if _NOT_LIVE & generation.keys() or len(generation.get("response_modalities", [])) > 1:
         raise invalid_argument()
-    if "thinking_config" in generation and not model.thinks:
-        raise invalid_argument()
     if generation.get("enable_affective_dialog") and not model.affective:
         raise internal_error()
     if not 0 <= generation.get("temperature", 1.0) <= 2:
         raise invalid_argument()
+
+
+def _thinking(generation: Fields, model: Model) -> Fields | None:
+    """Return the thinkingConfig of a session that thinks, None of one that does not."""
+    thinking: Fields | None = generation.get("thinking_config")
+    if thinking is None:
+        return None
+    level = thinking.get("thinking_level", "")
+    if not model.thinks or level not in (*model.levels, "", "THINKING_LEVEL_UNSPECIFIED"):
+        raise invalid_argument()
+    return thinking if thinking.get("thinking_budget") != 0 else None
 
 
 def _check_proactivity(proactivity: Fields, model: Model) -> None:

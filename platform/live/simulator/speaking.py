@@ -8,7 +8,8 @@ from live.simulator import frames
 from live.simulator.answer import Answer, Chunk, pitch_of
 from live.simulator.sessions import Role, Said, Session, Sessions
 from live.simulator.setup import Setup
-from live.simulator.skills import Asked, answer
+from live.simulator.skills import Asked, Backed, backed_answer
+from live.simulator.skills.manners import thought_about
 from live.simulator.talk import CATCH_UP_S, Pace, Talk
 from live.simulator.usage import usage_metadata
 
@@ -51,6 +52,8 @@ class Speaking(Talk):
         self._chance = random.Random(seed)  # noqa: S311 - chance for noise, not a secret
         self._instruction = setup.instruction
         self._answer: Answer | None = None
+        self._backing: Backed | None = None
+        self._thought = ""
         self._answer_from = 0.0
         self._answer_waits = False
         self._said_meanwhile: list[Said] = []
@@ -77,7 +80,7 @@ class Speaking(Talk):
         self.phase = Phase.THINKING
         self._deadlines["answer"] = now + after
 
-    def _answer_text(self, when: float) -> str:
+    def _make_answer(self, when: float) -> Backed:
         results, self._results = self._results, []
         asked = Asked(
             text=self._memory.unanswered(),
@@ -86,15 +89,27 @@ class Speaking(Talk):
             now=self._epoch + timedelta(seconds=when),
             seed=self._seed,
         )
-        return " ".join(results + ([answer(asked)] if asked.text or not results else []))
+        self._thought = thought_about(asked.text) if self.setup.thinks else ""
+        if results:
+            backed = [backed_answer(asked, self._tools).text] if asked.text else []
+            return Backed(" ".join(results + backed))
+        return backed_answer(asked, self._tools)
 
     def _begin_answer(self, when: float) -> None:
-        text, pitch = self._answer_text(when), pitch_of(self.setup.voice)
+        self._backing, pitch = self._make_answer(when), pitch_of(self.setup.voice)
+        text = self._backing.text
         self._answer = Answer(text, spoken=not self.setup.text_answers, pitch=pitch)
         self._answer_from = when
         self.phase = Phase.GENERATING
         self._tell_not_resumable()
+        self._tell_thought()
+        self._out += [frames.part(each, role=self._role) for each in self._backing.parts]
         self._send_chunk(when)
+
+    def _tell_thought(self) -> None:
+        if self._thought and self.setup.tells_thoughts:
+            thought = {"text": self._thought, "thought": True}
+            self._out.append(frames.part(thought, role=self._role))
 
     def _send_chunk(self, when: float) -> None:
         if self._answer is None:
@@ -117,8 +132,7 @@ class Speaking(Talk):
 
     def _chunk_frames(self, chunk: Chunk) -> list[bytes]:
         if self.setup.text_answers:
-            role = {"role": "model"} if self._role else {}
-            return [frames.content(modelTurn={**role, "parts": [{"text": chunk.text}]})]
+            return [frames.part({"text": chunk.text}, role=self._role)]
         transcript = chunk.text if self.setup.output_transcription else ""
         if transcript and chunk.pcm and self.setup.model.joins_transcript:
             return [self._audio_frame(chunk.pcm, transcript)]
@@ -133,6 +147,10 @@ class Speaking(Talk):
         return [self._chance.choice((frames.EMPTY, frames.EMPTY_CONTENT))]
 
     def _complete_generation(self, when: float) -> None:
+        if self._backing is not None and self._backing.fields:
+            self._out.append(frames.content(**self._backing.fields))
+        if self.setup.vertex and self.setup.output_transcription and not self.setup.text_answers:
+            self._out.append(frames.transcription("outputTranscription", "", finished=True))
         self._out.append(frames.content(generationComplete=True))
         self.phase = Phase.PLAYING
         played = self._answer_from + AFTER_PLAYBACK_S
@@ -142,7 +160,7 @@ class Speaking(Talk):
 
     def _complete_turn(self, when: float) -> None:
         self._end_turn(when)
-        if self.setup.model.update_each_turn and self.setup.resumable:
+        if self.setup.updates_each_turn:
             self._tell_handle(when)
         waits, self._answer_waits = self._answer_waits, False
         if waits and (self._results or self._memory.unanswered()):
@@ -174,13 +192,25 @@ class Speaking(Talk):
             self._memory.cut_to(window.target_tokens)
 
     def _turn_end(self, said: Answer | None) -> bytes:
-        usage = usage_metadata(self._memory, self._instruction, said, vertex=self.setup.vertex)
-        return frames.frame({"serverContent": {"turnComplete": True}, "usageMetadata": usage})
+        usage = usage_metadata(
+            self._memory, self._instruction, said, vertex=self.setup.vertex, thought=self._thought
+        )
+        content: dict[str, object] = {"turnComplete": True}
+        if self.setup.model.interacts:
+            content["interactionStatus"] = "IN_PROGRESS" if self._more_to_come else "IDLE"
+        return frames.frame({"serverContent": content, "usageMetadata": usage})
+
+    @property
+    def _more_to_come(self) -> bool:
+        """Whether the model goes on by itself after this turn."""
+        waits = self._results or any(said.text for said in self._said_meanwhile)
+        return self._calls.pending or (self._answer_waits and bool(waits))
 
     def _remember_answer(self, now: float) -> None:
         self._deadlines.pop("chunk", None)
         self._deadlines.pop("turn complete", None)
         said, self._answer, self.phase = self._answer, None, Phase.IDLE
+        self._backing, self._thought = None, ""
         if said is not None:
             played_s = min(now - self._answer_from, said.audio_s) if said.spoken else 0.0
             text = said.told_by(played_s).strip()

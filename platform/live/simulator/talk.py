@@ -40,6 +40,7 @@ class Pace:
     stall: float = 1.0
     go_away: float = 540.0
     time_left: float = 50.0
+    vertex_time_left: float = 60.0
     session_life: float = 900.0
     vertex_session_life: float = 600.0
     video_session_life: float = 120.0
@@ -51,6 +52,7 @@ class Talk(ABC):
     The pump reads nothing before `stalled_until`, and answers pings `pong_delay` seconds late.
     """
 
+    half_open: bool = False
     stalled_until: float = 0.0
     pong_delay: float = 0.0
 
@@ -58,6 +60,8 @@ class Talk(ABC):
         self.setup = setup
         self.pace = pace
         self.ready = False
+        self._time_left = pace.vertex_time_left if setup.vertex else pace.time_left
+        self._consumed = 0  # messages of the client after its setup
         self._started = 0.0
         self._life_ends = math.inf
         self._session = session
@@ -84,9 +88,14 @@ class Talk(ABC):
         pace = self.pace
         self._limit_life(pace.vertex_session_life if self.setup.vertex else pace.session_life, now)
 
-    @abstractmethod
     def receive(self, frame: str | bytes, now: float) -> None:
         """Take one frame of the client. Raises Refusal."""
+        self._consumed += 1
+        self._receive(frame, now)
+
+    @abstractmethod
+    def _receive(self, frame: str | bytes, now: float) -> None:
+        """Do what one frame of the client asks for. Raises Refusal."""
 
     def finish(self, now: float) -> None:  # noqa: B027 - most talks have nothing to note
         """Take note that the connection is gone."""
@@ -118,7 +127,10 @@ class Talk(ABC):
             self._deadlines["update"] = when + self.pace.first_update
 
     def _tell_handle(self, _when: float) -> None:
-        update = {"newHandle": self._sessions.new_handle(self._session), "resumable": True}
+        handle = self._sessions.new_handle(self._session)
+        update: dict[str, object] = {"newHandle": handle, "resumable": True}
+        if self.setup.transparent and self._consumed:
+            update["lastConsumedClientMessageIndex"] = str(self._consumed)
         self._out.append(frames.frame({"sessionResumptionUpdate": update}))
 
     def _limit_life(self, life_s: float, now: float) -> None:
@@ -128,7 +140,7 @@ class Talk(ABC):
         ends = now + life_s - self._session.used_s - (now - self._started)
         if ends < self._life_ends:
             self._life_ends = ends
-            latest = max(now, ends - self.pace.time_left)
+            latest = max(now, ends - self._time_left)
             self._deadlines["go away"] = min(self._deadlines["go away"], latest)
 
     def say_go_away(self, when: float, time_left: float) -> None:
@@ -138,7 +150,7 @@ class Talk(ABC):
         self._deadlines["overstay"] = when + time_left + GRACE_S
 
     def _say_go_away(self, when: float) -> None:
-        left = max(0.0, min(self.pace.time_left, self._life_ends - when))
+        left = max(0.0, min(self._time_left, self._life_ends - when))
         # When it is the session that ends, no handle leads back to it.
         self._session.ended = when + left >= self._life_ends
         self.say_go_away(when, left)

@@ -1,6 +1,7 @@
 """The tools of a session: its declared functions, checked, and found again in what was said.
 
-Google Search, code execution and the other built-in tools are taken and not used.
+Of the built-in tools a model has Google Search; the half-cascade ones also run code and read
+pages. Others are taken and not used.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from live.simulator.closes import invalid_argument
 from live.simulator.fields import Fields
 from live.simulator.models import BLOCKING, Model
+from live.simulator.parameters import check_parameters
 
 MAX_NAME = 128
 _NAME = re.compile(r"[A-Za-z_][\w.:-]*", re.ASCII)
@@ -37,9 +39,12 @@ class Mention:
 
 @dataclass(frozen=True)
 class Tools:
-    """What a session may call."""
+    """What a session may call, and which built-in tools its model may use."""
 
     functions: tuple[Function, ...] = ()
+    searches: bool = False
+    runs_code: bool = False
+    reads_pages: bool = False
 
     def mentioned_in(self, said: str) -> list[Mention]:
         """Return the functions that `said` names, each once, in the order they were said.
@@ -66,12 +71,18 @@ class Tools:
 
 
 def read_tools(tools: list[Fields], model: Model) -> Tools:
-    """Return the functions declared in a `tools` list. Raises Refusal (1007) for a bad one."""
+    """Return what a `tools` list declares. Raises Refusal (1007) for a bad function."""
     declared = [each for tool in tools for each in tool.get("function_declarations", [])]
     functions = tuple(_function(declaration, model) for declaration in declared)
     if len({function.name for function in functions}) < len(functions):
         raise invalid_argument()
-    return Tools(functions)
+    names = {name for tool in tools for name in tool}
+    return Tools(
+        functions,
+        searches="google_search" in names,
+        runs_code=model.half_cascade and "code_execution" in names,
+        reads_pages=model.half_cascade and "url_context" in names,
+    )
 
 
 def _function(declaration: Fields, model: Model) -> Function:
@@ -85,6 +96,8 @@ def _function(declaration: Fields, model: Model) -> Function:
     schema = declaration[schemas[0]] if schemas else {}
     if not isinstance(schema, dict):
         raise invalid_argument()
+    if "parameters" in declaration:
+        check_parameters(schema)
     return Function(name=name, blocking=behavior == BLOCKING, schema=schema)
 
 

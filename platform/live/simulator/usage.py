@@ -7,11 +7,12 @@ from live.simulator.sessions import AUDIO_TOKENS_PER_S, Memory, text_tokens
 
 
 def usage_metadata(
-    memory: Memory, instruction: str, said: Answer | None, *, vertex: bool
+    memory: Memory, instruction: str, said: Answer | None, *, vertex: bool, thought: str = ""
 ) -> dict[str, Any]:
     """Return the usage of one turn; `said` is the answer so far, None for no answer.
 
-    Vertex AI names the counters of the answer `candidates…` (section 4.4).
+    `thought` is what the model thought before. Vertex AI names the counters of the answer
+    `candidates…` (section 4.4).
     """
     text = text_tokens(instruction) + sum(turn.text_tokens for turn in memory)
     audio = sum(turn.audio_tokens for turn in memory)
@@ -21,7 +22,10 @@ def usage_metadata(
     usage: dict[str, Any] = {"promptTokenCount": text + audio + video}
     if response:
         usage[f"{name}TokenCount"] = response
-    usage["totalTokenCount"] = text + audio + video + response
+    thoughts = text_tokens(thought)
+    if thoughts:
+        usage["thoughtsTokenCount"] = thoughts
+    usage["totalTokenCount"] = text + audio + video + response + thoughts
     usage["promptTokensDetails"] = _details({"TEXT": text, "AUDIO": audio, "VIDEO": video})
     if response:
         usage[f"{name}TokensDetails"] = _details({modality: response})

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from google.auth import crypt, jwt
 
-from live.simulator.oauth import AUDIENCE, GRANT_TYPE
+from live.simulator.assertions import AUDIENCE
+from live.simulator.oauth import GRANT_TYPE
 
 SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform "

@@ -96,7 +96,8 @@ class Stage:
         return [content[name] for content in contents if name in content]
 
     def said(self, since: float = 0.0) -> str:
-        return "".join(piece["text"] for piece in self.content("outputTranscription", since))
+        pieces = self.content("outputTranscription", since)
+        return "".join(piece.get("text", "") for piece in pieces)
 
     def understood(self, since: float = 0.0) -> list[str]:
         return [piece["text"] for piece in self.content("inputTranscription", since)]

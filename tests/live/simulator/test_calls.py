@@ -73,3 +73,13 @@ def test_ids_have_the_shapes_that_were_seen(
     first, second = (new_call_id(short=short, blocking=blocking, vertex=vertex) for _ in "12")
     assert re.fullmatch(shape, first)
     assert first != second
+
+
+def test_what_is_pending() -> None:
+    calls = Calls()
+    found = [calls.pending]
+    calls.add([call("a")])
+    found.append(calls.pending)
+    assert not calls.blocked
+    assert calls.answered("a", more=False)
+    assert [*found, calls.pending] == [False, True, False]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -362,3 +364,22 @@ def test_lossy_sound_in_odd_pieces_is_a_turn_all_the_same() -> None:
     [heard] = stage.understood()
     assert "trail runner" in heard
     assert stage.said().startswith("The Trail Runner costs")
+
+
+def said_with(seed: int) -> list[tuple[float, dict[str, Any]]]:
+    setup = setup_of({**AUDIO_SETUP, "sessionResumption": None})
+
+    def make(session: Session, sessions: Sessions) -> Talk:
+        return Conversation(setup, Pace(), session, sessions, epoch=NOON, seed=seed)
+
+    stage = Stage(make)
+    for text in ("Hello", "Xylophone?", "Tell me a long story."):
+        stage.wait(1)
+        stage.type(text)
+        stage.wait(30)
+    return stage.heard
+
+
+def test_the_same_seed_says_the_same_noise_included() -> None:
+    assert said_with(5) == said_with(5)
+    assert said_with(5) != said_with(6)

@@ -170,3 +170,13 @@ def test_clouds_own_apis_take_bearers_of_their_scope_and_no_keys(
         with pytest.raises(Refusal) as caught:
             credentials.check_cloud("/", headers)
         assert caught.value.reason.startswith(start)
+
+
+@pytest.mark.parametrize("key", ["AQ.Ab8RN6", "AQ."])
+def test_a_wrong_key_of_the_newer_kind_is_a_wrong_credential(
+    tokens: TokenEndpoint, key: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        checking(tokens).check(DEVELOPER, "/", {"x-goog-api-key": key})
+    assert caught.value.code == 1008
+    assert caught.value.reason.startswith("Request had invalid authentication credentials.")

@@ -45,3 +45,12 @@ def test_noise_and_transcripts() -> None:
     assert json.loads(frames.transcription("inputTranscription", "é")) == {
         "serverContent": {"inputTranscription": {"text": "é"}}
     }
+
+
+def test_a_part_and_the_end_of_a_transcript() -> None:
+    assert json.loads(frames.part({"text": "a"}, role=True)) == {
+        "serverContent": {"modelTurn": {"role": "model", "parts": [{"text": "a"}]}}
+    }
+    assert json.loads(frames.transcription("inputTranscription", "", finished=True)) == {
+        "serverContent": {"inputTranscription": {"finished": True}}
+    }

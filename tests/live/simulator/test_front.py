@@ -137,3 +137,20 @@ async def test_a_client_that_leaves_ends_its_answer() -> None:
             writer.close()
             await ended.wait()
     assert ended.is_set()
+
+
+async def test_an_answer_may_send_a_browser_elsewhere() -> None:
+    async def elsewhere(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse(302, b"{}", "http://127.0.0.1:1/?code=x")
+
+    async with serve(
+        echo,
+        "127.0.0.1",
+        0,
+        create_connection=answering(elsewhere),
+        process_request=answering_gets(elsewhere, lambda _target: False),
+    ) as server:
+        port = server.sockets[0].getsockname()[1]
+        received = await exchange(port, [b"GET /auth HTTP/1.1\r\nHost: h\r\n\r\n"])
+    assert received.startswith(b"HTTP/1.1 302 ")
+    assert b"Location: http://127.0.0.1:1/?code=x\r\n" in received

@@ -2,6 +2,8 @@ import base64
 import json
 
 import pytest
+import trustme
+from cryptography import x509
 
 from live.simulator.closes import Refusal
 from live.simulator.iam import MAX_KEYS, ServiceAccounts
@@ -111,3 +113,26 @@ def test_what_is_not_there(accounts: ServiceAccounts, service_account: Info) -> 
         with pytest.raises(RestError) as caught:
             accounts.delete_key(*place)
         assert caught.value.status == 404
+
+
+def upload_of(pem: bytes) -> bytes:
+    return json.dumps({"publicKeyData": base64.b64encode(pem).decode()}).encode()
+
+
+def test_a_key_may_be_uploaded(accounts: ServiceAccounts, service_account: Info) -> None:
+    email = service_account["client_email"]
+    pem = trustme.CA(key_type=trustme.KeyType.RSA).cert_pem.bytes()
+    shown = accounts.upload_key("-", email, upload_of(pem))
+    assert shown["keyOrigin"] == "USER_PROVIDED"
+    assert "privateKeyData" not in shown
+    public = x509.load_pem_x509_certificate(pem).public_key()
+    assert accounts.public_key(email, shown["name"].rpartition("/")[2]) == public
+
+
+@pytest.mark.parametrize("pem", [b"", b"no", trustme.CA().cert_pem.bytes()])
+def test_an_upload_that_is_no_certificate_of_an_rsa_key(
+    accounts: ServiceAccounts, service_account: Info, pem: bytes
+) -> None:
+    with pytest.raises(RestError) as caught:
+        accounts.upload_key("-", service_account["client_email"], upload_of(pem))
+    assert caught.value.status == 400

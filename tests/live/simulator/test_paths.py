@@ -2,9 +2,12 @@ import pytest
 
 from live.simulator.paths import (
     KeyPath,
+    ModelPath,
     Service,
     is_auth_tokens,
+    is_sign_in,
     key_path_of,
+    model_path_of,
     plain_path,
     service_of,
 )
@@ -74,6 +77,8 @@ EMAIL = "a@p.iam.gserviceaccount.com"
         (KEYS.format("p", EMAIL) + "/0a:disable", KeyPath("p", EMAIL, "0a", "disable")),
         (KEYS.format("p", EMAIL) + "/0a:enable", KeyPath("p", EMAIL, "0a", "enable")),
         (KEYS.format("p", EMAIL) + "/0a:destroy", None),
+        (KEYS.format("p", EMAIL) + ":upload", KeyPath("p", EMAIL, "", "upload")),
+        (KEYS.format("p", EMAIL) + "/0a:upload", None),
         (KEYS.format("p", EMAIL) + "/", None),
         (KEYS.format("p", "x/y"), None),
         ("/v1/projects/p/serviceAccounts", None),
@@ -81,3 +86,32 @@ EMAIL = "a@p.iam.gserviceaccount.com"
 )
 def test_the_paths_of_keys(target: str, expected: KeyPath | None) -> None:
     assert key_path_of(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/v1/models", ModelPath("v1")),
+        ("//v1beta/models?key=k", ModelPath("v1beta")),
+        ("/v1alpha/models/gemini-3.8-live", ModelPath("v1alpha", "gemini-3.8-live")),
+        ("/v2/models", None),
+        ("/v1/models/", None),
+        ("/v1/models/a/b", None),
+        ("/v1/models/gemini%2Flive", None),
+    ],
+)
+def test_the_paths_of_models(target: str, expected: ModelPath | None) -> None:
+    assert model_path_of(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/o/oauth2/auth?client_id=x", True),
+        ("/o/oauth2/v2/auth", True),
+        ("/o/oauth2/v1/auth", False),
+        ("/oauth2/auth", False),
+    ],
+)
+def test_the_page_to_sign_in(target: str, expected: bool) -> None:
+    assert is_sign_in(target) is expected

@@ -46,3 +46,26 @@ def test_a_bad_wish_is_refused_and_no_file_is_read(wish: str) -> None:
     with pytest.raises(Refusal) as caught:
         Playbill(Script()).script_for("/ws", {HEADER: wish})
     assert caught.value.code == 1007
+
+
+REFUSES = SCENARIOS["http-429"]
+
+
+def test_a_handshake_is_refused_by_order_by_wish_and_by_the_servers_own_script() -> None:
+    ordered = Playbill(SCENARIOS["conversation"])
+    ordered.order(REFUSES, 1)
+    assert [ordered.handshake_status("/ws", {}) for _ in range(2)] == [429, None]
+    assert ordered.handshake_status("/ws", {HEADER: "http-503"}) == 503
+    assert ordered.handshake_status("/ws?scenario=http-401", {}) == 401
+    second = Playbill(Script(handshake=500, skip=1, connections=1))
+    assert second.handshake_status("/ws", {}) is None
+    second.script_for("/ws", {})
+    assert [second.handshake_status("/ws", {}) for _ in range(2)] == [500, None]
+
+
+def test_a_handshake_takes_no_other_script() -> None:
+    bill = Playbill(SCENARIOS["conversation"])
+    bill.order(DROP, 1)
+    assert bill.handshake_status("/ws", {}) is None
+    assert bill.handshake_status("/ws", {HEADER: "nonsense"}) is None
+    assert bill.script_for("/ws", {}) is DROP

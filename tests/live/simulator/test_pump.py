@@ -2,12 +2,17 @@ import asyncio
 import json
 import time
 
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
 
 from live.simulator import Pace, Script, Simulator
+from live.simulator.echo import Echo
+from live.simulator.front import HttpRequest, HttpResponse, answering
+from live.simulator.pump import Pump
 from live.simulator.scenario import Stall, Step
 from live.simulator.server import MAX_MESSAGE
-from tests.live.simulator.stage import audio_message
+from live.simulator.sessions import Session, Sessions
+from tests.live.simulator.stage import AUDIO_SETUP, audio_message, setup_of
 from tests.live.simulator.wire import close_of, dial, receive_until, send, set_up
 
 QUICK = Pace(setup=0.01, first_update=0.01, thinking=0.01)
@@ -93,3 +98,30 @@ async def test_a_message_of_more_than_four_mebibytes_is_too_big() -> None:
         socket.transport.write(b"\x82\xff" + size + bytes(4))
         code, _reason = await close_of(socket)
     assert code == 1009
+
+
+async def test_a_ping_is_a_sign_of_life() -> None:
+    ends: list[float] = []
+    heard = asyncio.Event()
+
+    async def listen(connection: ServerConnection) -> None:
+        setup, sessions = setup_of(AUDIO_SETUP), Sessions()
+        pump = Pump(connection, Echo(setup, QUICK, Session(), sessions))
+        silence = pump._silence  # noqa: SLF001 - eight minutes are too long to wait for
+        ends.append(silence.ends)
+        await heard.wait()
+        pump._listen()  # noqa: SLF001
+        ends.append(silence.ends)
+
+    async with serve(listen, "127.0.0.1", 0, create_connection=answering(no_answer)) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/") as socket:
+            await (await socket.ping())
+            heard.set()
+            await socket.wait_closed()
+    before, after = ends
+    assert after > before
+
+
+async def no_answer(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(404, b"{}")

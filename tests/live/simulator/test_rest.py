@@ -108,3 +108,46 @@ async def test_what_is_not_there(rest: Rest, method: str, target: str, status: i
     found, answer = await ask(rest, method, target, {})
     assert found == status
     assert answer["error"]["code"] == status
+
+
+async def test_the_models_list(rest: Rest, bearer: dict[str, str]) -> None:
+    status, page = await ask(rest, "GET", "/v1beta/models?pageSize=2", KEY)
+    assert status == 200
+    assert len(page["models"]) == 2
+    rest_of_them = f"/v1beta/models?pageToken={page['nextPageToken']}&key=right"
+    assert (await ask(rest, "GET", rest_of_them, {}))[1].keys() == {"models"}
+    status, model = await ask(rest, "GET", "/v1/models/gemini-3.8-live", bearer)
+    assert (status, model["name"]) == (200, "models/gemini-3.8-live")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "status", "name"),
+    [
+        ("GET", "/v1/models", {}, 403, "PERMISSION_DENIED"),
+        ("GET", "/v1/models?key=wrong", {}, 400, "INVALID_ARGUMENT"),
+        ("GET", "/v1/models", {"Authorization": "Bearer ya29.no"}, 401, "UNAUTHENTICATED"),
+        ("GET", "/v1/models/gpt", KEY, 404, "NOT_FOUND"),
+        ("POST", "/v1/models", KEY, 405, "INVALID_ARGUMENT"),
+    ],
+)
+async def test_models_refused(
+    rest: Rest, method: str, target: str, headers: dict[str, str], status: int, name: str
+) -> None:
+    found, answer = await ask(rest, method, target, headers)
+    assert found == answer["error"]["code"] == status
+    assert answer["error"]["status"] == name
+
+
+async def test_signing_in_sends_the_browser_back(rest: Rest) -> None:
+    target = "/o/oauth2/v2/auth?client_id=nobody&redirect_uri=http://127.0.0.1:1/"
+    status, answer = await ask(rest, "GET", target, {})
+    assert (status, answer["error"]) == (401, "invalid_client")
+    assert (await ask(rest, "POST", target, {}))[0] == 405
+
+
+async def test_an_upload_is_a_post(
+    rest: Rest, service_account: Info, bearer: dict[str, str]
+) -> None:
+    target = f"/v1/projects/-/serviceAccounts/{service_account['client_email']}/keys:upload"
+    assert (await ask(rest, "POST", target, bearer, {"publicKeyData": "AA=="}))[0] == 400
+    assert (await ask(rest, "GET", target, bearer))[0] == 405

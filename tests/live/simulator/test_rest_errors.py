@@ -10,7 +10,7 @@ from live.simulator.closes import (
     key_not_valid,
     unregistered_caller,
 )
-from live.simulator.rest_errors import RestError, rest_error_of
+from live.simulator.rest_errors import RestError, front_end_refusal, rest_error_of
 
 
 def test_an_error_as_google_writes_it() -> None:
@@ -53,3 +53,9 @@ def test_what_closes_a_socket_has_a_status_here(
     error = rest_error_of(refusal)
     assert (error.status, error.name, error.reason) == (status, name, reason)
     assert error.message == refusal.reason
+
+
+def test_what_the_front_end_says() -> None:
+    error = front_end_refusal(429)
+    assert (error.status, error.name) == (429, "RESOURCE_EXHAUSTED")
+    assert (front_end_refusal(418).status, front_end_refusal(418).name) == (418, "UNKNOWN")

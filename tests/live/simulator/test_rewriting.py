@@ -5,7 +5,7 @@ import pytest
 
 from live.simulator import frames
 from live.simulator.rewriting import rewriter
-from live.simulator.scenario import Adorn, Drop, Join, Repeat
+from live.simulator.scenario import Adorn, Drop, Join, LateTranscripts, Repeat, SplitCalls
 
 
 def rewritten(do: Any, *sent: bytes) -> list[dict[str, Any]]:
@@ -70,3 +70,49 @@ def test_join_keeps_a_transcript_without_sound() -> None:
 @pytest.mark.parametrize("do", [Repeat(keys=("goAway",)), Adorn(fields={}), Join()])
 def test_nothing_gives_nothing(do: Any) -> None:
     assert rewritten(do) == []
+
+
+def test_join_keeps_that_a_transcript_is_finished() -> None:
+    finished = frames.transcription("outputTranscription", "", finished=True)
+    told = frames.transcription("outputTranscription", "a")
+    [found] = rewritten(Join(parts=1), told, finished, piece("1"))
+    assert found["serverContent"]["outputTranscription"] == {"text": "a", "finished": True}
+
+
+def transcripts(found: list[dict[str, Any]]) -> list[str]:
+    contents = [each.get("serverContent", {}) for each in found]
+    return [each["inputTranscription"]["text"] for each in contents if "inputTranscription" in each]
+
+
+HEARD = frames.transcription("inputTranscription", "How much is it?", finished=True)
+END = frames.content(turnComplete=True)
+
+
+def test_what_the_user_said_may_be_told_during_the_answer() -> None:
+    found = rewritten(LateTranscripts(pieces=2), HEARD, piece("1"), piece("2"), piece("3"), END)
+    kinds = [next(iter(each["serverContent"])) for each in found]
+    late = ["modelTurn", "inputTranscription"]
+    assert kinds == [*late, *late, "modelTurn", "turnComplete"]
+    assert transcripts(found) == ["How much", " is it?"]
+    assert found[3]["serverContent"]["inputTranscription"]["finished"] is True
+    assert "finished" not in found[1]["serverContent"]["inputTranscription"]
+
+
+def test_what_is_left_of_it_is_told_before_the_turn_ends_or_never() -> None:
+    assert transcripts(rewritten(LateTranscripts(), HEARD, piece("1"), END)) == [
+        "How much",
+        " is it?",
+    ]
+    silent = rewritten(LateTranscripts(pieces=0), HEARD, piece("1"), END)
+    assert transcripts(silent) == []
+    assert len(silent) == 2
+
+
+def test_parallel_calls_may_come_in_a_message_each() -> None:
+    calls = frames.tool_call([("1", "f", {}), ("2", "g", {"a": 1})])
+    found = rewritten(SplitCalls(), calls, frames.EMPTY)
+    assert [each["toolCall"]["functionCalls"] for each in found[:2]] == [
+        [{"id": "1", "name": "f", "args": {}}],
+        [{"id": "2", "name": "g", "args": {"a": 1}}],
+    ]
+    assert found[2] == {}

@@ -19,6 +19,7 @@ from live.simulator.scenario import (
 )
 from live.simulator.scripted import Dropped, Scripted
 from live.simulator.sessions import Session, Sessions
+from live.simulator.speech import speak
 from live.simulator.talk import Pace
 from tests.live.simulator.stage import AUDIO_SETUP, NOON, Stage, setup_of
 
@@ -156,10 +157,35 @@ def test_a_stall_and_slow_pongs_are_asked_of_the_socket() -> None:
     assert slow.talk.pong_delay == 8.0
 
 
-def raw_of(name: str) -> list[bytes]:
+def test_what_only_the_server_can_do_is_asked_of_it() -> None:
+    half = stage_of("half-open")
+    assert not half.talk.half_open
+    half.wait(1)
+    assert half.talk.half_open
+
+
+def test_frames_may_be_text() -> None:
+    sent = raw_of("text-frames")
+    assert sent
+    assert all(isinstance(frame, str) for frame in sent)
+
+
+@pytest.mark.parametrize("name", ["late-transcripts", "no-transcripts", "split-calls"])
+def test_a_talk_in_another_mode_says_the_same(name: str) -> None:
+    plain, other = stage_of(Script()), stage_of(name)
+    for stage in (plain, other):
+        stage.wait(1)
+        stage.play(speak("Count to two.", 16000) + bytes(48000))
+        stage.wait(10)
+    assert plain.said() == other.said() == "One, two."
+    heard = "" if name == "no-transcripts" else "Count to two."
+    assert "".join(other.understood()) == heard
+
+
+def raw_of(name: str) -> list[str | bytes]:
     """What the connection itself would carry."""
     stage = stage_of(name)
-    sent: list[bytes] = []
+    sent: list[str | bytes] = []
     for second in range(100, 110):
         for frame in (f'{{"realtimeInput": {{"text": "Call look_up {second}"}}}}',):
             if stage.talk.ready:

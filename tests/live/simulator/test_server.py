@@ -295,3 +295,23 @@ def test_options_that_do_not_fit_together() -> None:
 
 async def _refresh(credentials: service_account.Credentials) -> None:
     await asyncio.to_thread(credentials.refresh, Request())
+
+
+async def test_the_front_end_may_refuse_the_handshake() -> None:
+    async with quick() as simulator:
+        simulator.script("http-429")
+        with pytest.raises(InvalidStatus) as caught:
+            async with dial(simulator):
+                pass
+        async with dial(simulator) as next_one:
+            await set_up(next_one)
+    response = caught.value.response
+    assert response.status_code == 429
+    assert response.body is not None
+    assert json.loads(response.body)["error"]["status"] == "RESOURCE_EXHAUSTED"
+
+
+async def test_frames_may_be_text() -> None:
+    async with quick(scenario="text-frames") as simulator, dial(simulator) as socket:
+        await send(socket, {"setup": {"model": MODEL}})
+        assert await socket.recv() == '{\n  "setupComplete": {}\n}\n'

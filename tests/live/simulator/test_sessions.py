@@ -16,6 +16,7 @@ from live.simulator.sessions import (
     Sessions,
     text_tokens,
 )
+from live.simulator.silence import PATIENCE_S
 
 
 def refusal(sessions: Sessions, handle: str, now: float) -> tuple[int, str]:
@@ -169,3 +170,27 @@ def test_handles_of_vertex_live_a_day() -> None:
         sessions.closed(session, 0.0, in_mid_speech=True)
     assert refusal(sessions, handles[1], HANDLE_LIFE_S)[0] == 1008
     assert admitted(sessions, handles[0], VERTEX_HANDLE_LIFE_S - 1, vertex=True).vertex
+
+
+def test_a_client_that_vanished_occupies_its_session_until_the_server_gives_up() -> None:
+    sessions = Sessions(max_open=1)
+    session = admitted(sessions)
+    handle = sessions.new_handle(session)
+    sessions.vanished(session, 90.0)
+    assert refusal(sessions, handle, 91.0) == (1011, "Internal error encountered.")
+    assert refusal(sessions, handle, 90.0 + PATIENCE_S - 0.1)[0] == 1011
+    assert admission_refused(sessions)[1].startswith("You exceeded")  # it counts as open
+    lost = refusal(sessions, handle, 90.0 + PATIENCE_S)
+    assert lost == (1008, "BidiGenerateContent session not found")
+    assert admitted(sessions, now=90.0 + PATIENCE_S) is not session
+
+
+def test_clients_that_vanished_are_bounded() -> None:
+    sessions = Sessions(max_open=MAX_SESSIONS + 1)
+    handles = []
+    for _ in range(MAX_SESSIONS + 1):
+        session = admitted(sessions)
+        handles.append(sessions.new_handle(session))
+        sessions.vanished(session, 0.0)
+    assert refusal(sessions, handles[0], 1.0)[0] == 1008
+    assert refusal(sessions, handles[1], 1.0)[0] == 1011

@@ -174,3 +174,60 @@ def test_a_frame_costs_what_its_resolution_says(level: str, tokens: int) -> None
 def test_built_in_tools_are_taken() -> None:
     tools: list[dict[str, Any]] = [{"googleSearch": {}}, {"codeExecution": {}}, {"urlContext": {}}]
     assert setup_of({"model": MODEL, "tools": tools}).tools.functions == ()
+
+
+GLOBAL = "projects/p/locations/global/publishers/google/models/"
+
+
+def test_the_place_of_a_vertex_session() -> None:
+    assert setup_of({"model": VERTEX_NAME}, VERTEX).place == "projects/p/locations/us-central1"
+    assert setup_of({"model": "publishers/google/models/gemini-3.8-live"}, VERTEX).place == ""
+    assert setup_of({"model": MODEL}).place == ""
+
+
+def test_native_audio_is_not_everywhere_on_vertex() -> None:
+    code, reason = refused({"model": f"{GLOBAL}gemini-live-2.5-flash-native-audio"}, VERTEX)
+    assert (code, reason.startswith("Publisher model")) == (1008, True)
+    assert setup_of({"model": f"{GLOBAL}gemini-3.8-live"}, VERTEX).place.endswith("/global")
+
+
+def thinking(model: str, **config: object) -> dict[str, Any]:
+    return {"model": f"models/{model}", "generationConfig": {"thinkingConfig": config}}
+
+
+EXTENDED = "gemini-3.8-live-extended-thinking"
+NATIVE = "gemini-2.5-flash-native-audio-latest"
+
+
+@pytest.mark.parametrize(
+    ("message", "thinks", "tells"),
+    [
+        (thinking(EXTENDED, thinkingLevel="HIGH", includeThoughts=True), True, True),
+        (thinking(NATIVE, thinkingBudget=-1), True, False),
+        (thinking(NATIVE, thinkingBudget=0, includeThoughts=True), False, False),
+        ({"model": f"models/{NATIVE}"}, False, False),
+    ],
+)
+def test_thinking(message: dict[str, Any], thinks: bool, tells: bool) -> None:
+    setup = setup_of(message)
+    assert (setup.thinks, setup.tells_thoughts) == (thinks, tells)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        thinking("gemini-3.8-live", includeThoughts=True),
+        thinking(EXTENDED, thinkingLevel="MINIMAL"),
+        thinking("gemini-3.1-flash-live-preview", thinkingLevel="XHIGH"),
+        thinking(NATIVE, thinkingLevel="LOW"),
+    ],
+)
+def test_thinking_that_a_model_does_not_take(message: dict[str, Any]) -> None:
+    assert refused(message) == (1007, "Request contains an invalid argument.")
+
+
+def test_who_gets_an_update_after_each_turn() -> None:
+    resumption = {"sessionResumption": {"transparent": True}}
+    assert setup_of({"model": VERTEX_NAME, **resumption}, VERTEX).updates_each_turn
+    assert not setup_of({"model": VERTEX_NAME, "sessionResumption": {}}, VERTEX).updates_each_turn
+    assert refused({"model": MODEL, **resumption})[1].endswith("Cannot find field.")

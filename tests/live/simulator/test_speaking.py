@@ -1,10 +1,19 @@
+from typing import Any
+
 import pytest
 
 from live.simulator.answer import BYTES_PER_S, CHUNK, FIRST_CHUNK
 from live.simulator.sessions import Role
 from live.simulator.speaking import Phase, Speaking
 from live.simulator.talk import Pace
-from tests.live.simulator.stage import AUDIO_SETUP, TEXT_SETUP, Stage, conversation
+from tests.live.simulator.stage import (
+    AUDIO_SETUP,
+    TEXT_SETUP,
+    VERTEX,
+    VERTEX_NAME,
+    Stage,
+    conversation,
+)
 
 
 def speaker(stage: Stage) -> Speaking:
@@ -111,3 +120,123 @@ def test_without_output_transcription_only_sound_is_sent() -> None:
     stage.wait(5)
     assert stage.said() == ""
     assert stage.spoken() == "hello world."
+
+
+def typed(stage: Stage, text: str) -> None:
+    turns = [{"parts": [{"text": text}]}]
+    stage.send({"clientContent": {"turns": turns, "turnComplete": True}})
+    stage.wait(10)
+
+
+def parts(stage: Stage) -> list[dict[str, Any]]:
+    return [part for turn in stage.content("modelTurn") for part in turn["parts"]]
+
+
+def test_a_search_is_told_before_the_generation_ends() -> None:
+    stage = conversation(tools=[{"googleSearch": {}}])
+    stage.type("Search for owls.")
+    stage.wait(10)
+    kinds = stage.kinds()
+    assert kinds[kinds.index("groundingMetadata") + 1] == "generationComplete"
+    [grounding] = stage.content("groundingMetadata")
+    assert grounding["webSearchQueries"] == ["owls"]
+    assert stage.said().startswith("I searched the web.")
+    stage.type("Thanks")
+    stage.wait(10)
+    assert len(stage.content("groundingMetadata")) == 1
+
+
+def test_an_interrupted_search_tells_no_sources() -> None:
+    stage = conversation(tools=[{"googleSearch": {}}], pace=Pace(speed=1.0))
+    stage.type("Search for owls.")
+    stage.wait(1)
+    stage.type("Stop")
+    stage.wait(10)
+    assert stage.content("interrupted") == [True]
+    assert stage.content("groundingMetadata") == []
+
+
+def test_code_and_its_result_come_before_the_answer() -> None:
+    stage = conversation({**TEXT_SETUP, "tools": [{"codeExecution": {}}, {"urlContext": {}}]})
+    typed(stage, "What is 12 times 7?")
+    code, result, *texts = parts(stage)
+    assert code == {"executableCode": {"language": "PYTHON", "code": "print(12 * 7)"}}
+    assert result == {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "84\n"}}
+    assert "".join(part["text"] for part in texts) == "12 times 7 is 84."
+    typed(stage, "Read https://example.com/")
+    assert len(stage.content("urlContextMetadata")) == 1
+
+
+def test_only_the_half_cascade_models_run_code() -> None:
+    stage = conversation(tools=[{"codeExecution": {}}])
+    stage.type("What is 12 times 7?")
+    stage.wait(10)
+    assert all("inlineData" in part for part in parts(stage))
+
+
+EXTENDED = {**AUDIO_SETUP, "model": "models/gemini-3.8-live-extended-thinking"}
+
+
+@pytest.mark.parametrize("includes", [True, False])
+def test_thoughts_are_counted_and_told_to_those_who_want_them(includes: bool) -> None:
+    config = {"thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": includes}}
+    stage = conversation(EXTENDED, generationConfig=config)
+    stage.type("Say yes.")
+    stage.wait(10)
+    thoughts = [part["text"] for part in parts(stage) if part.get("thought")]
+    assert len(thoughts) == int(includes)
+    usage = stage.usage()
+    assert usage["thoughtsTokenCount"] > 10
+    counted = usage["promptTokenCount"] + usage["responseTokenCount"] + usage["thoughtsTokenCount"]
+    assert usage["totalTokenCount"] == counted
+
+
+@pytest.mark.parametrize("config", [{}, {"thinkingConfig": {"thinkingBudget": 0}}])
+def test_without_thinking_there_are_no_thoughts(config: dict[str, Any]) -> None:
+    native = {**AUDIO_SETUP, "model": "models/gemini-2.5-flash-native-audio-latest"}
+    stage = conversation(native, generationConfig=config)
+    stage.type("Say yes.")
+    stage.wait(10)
+    assert "thoughtsTokenCount" not in stage.usage()
+
+
+def statuses(stage: Stage) -> list[str]:
+    return stage.content("interactionStatus")
+
+
+def test_an_interaction_of_several_turns_says_when_it_is_over() -> None:
+    stage = conversation(EXTENDED, tools=[{"functionDeclarations": [{"name": "look_up"}]}])
+    stage.type("Please call look_up.")
+    stage.wait(2)
+    assert stage.kinds()[-1] == "turnComplete"
+    assert statuses(stage) == ["IN_PROGRESS"]
+    [call] = [m["toolCall"]["functionCalls"][0] for _w, m in stage.heard if "toolCall" in m]
+    answered = {"id": call["id"], "name": "look_up", "response": {"output": "blue"}}
+    stage.send({"toolResponse": {"functionResponses": [answered]}})
+    stage.wait(10)
+    assert statuses(stage) == ["IN_PROGRESS", "IDLE"]
+
+
+def test_what_is_said_meanwhile_keeps_an_interaction_going() -> None:
+    stage = conversation(EXTENDED, realtimeInputConfig={"activityHandling": "NO_INTERRUPTION"})
+    stage.type("Count to three.")
+    stage.wait(1)
+    stage.type("Say yes.")
+    stage.wait(10)
+    assert statuses(stage) == ["IN_PROGRESS", "IDLE"]
+
+
+def test_other_models_say_nothing_of_interactions() -> None:
+    stage = conversation()
+    stage.type("Say yes.")
+    stage.wait(10)
+    assert statuses(stage) == []
+
+
+def test_vertex_says_when_a_transcript_is_finished() -> None:
+    stage = conversation({**AUDIO_SETUP, "model": VERTEX_NAME}, VERTEX)
+    stage.type("Say yes.")
+    stage.wait(10)
+    assert stage.content("outputTranscription")[-1] == {"finished": True}
+    kinds = stage.kinds()
+    assert kinds[kinds.index("generationComplete") - 1] == "outputTranscription"

@@ -109,7 +109,7 @@ def test_video_shortens_the_session_to_two_minutes() -> None:
 def test_vertex_ends_after_ten_minutes() -> None:
     stage = conversation({**AUDIO_SETUP, "model": VERTEX_NAME}, VERTEX, pace=LONG)
     stage.wait(580)
-    assert go_aways(stage) == [(550.0, "50s")]
+    assert go_aways(stage) == [(540.0, "60s")]
 
 
 @pytest.mark.parametrize(("used_s", "said"), [(600.0, (250.0, "50s")), (890.0, (0.0, "10s"))])
@@ -122,3 +122,23 @@ def test_the_time_of_earlier_connections_counts(used_s: float, said: Any) -> Non
     stage = Stage(make)
     stage.wait(said[0] + 5)
     assert go_aways(stage) == [said]
+
+
+def indexes(stage: Stage) -> list[str | None]:
+    updates = [m.get("sessionResumptionUpdate") for _w, m in stage.heard]
+    return [each.get("lastConsumedClientMessageIndex") for each in updates if each is not None]
+
+
+def test_transparent_resumption_counts_the_clients_messages() -> None:
+    setup = {**AUDIO_SETUP, "model": VERTEX_NAME, "sessionResumption": {"transparent": True}}
+    stage = conversation(setup, VERTEX)
+    assert indexes(stage) == [None]
+    for text in ("Say yes.", "Say no."):
+        stage.send({"realtimeInput": {"audioStreamEnd": True}})
+        stage.type(text)
+        stage.wait(5)
+    assert indexes(stage) == [None, "2", "4"]
+    plain = conversation({**AUDIO_SETUP, "model": VERTEX_NAME}, VERTEX)
+    plain.type("Say yes.")
+    plain.wait(5)
+    assert indexes(plain) == [None]

@@ -88,3 +88,23 @@ def test_bad_declarations_are_refused(model: Any, declarations: list[dict[str, A
         1007,
         "Request contains an invalid argument.",
     )
+
+
+def test_a_bad_schema_is_refused_with_its_function() -> None:
+    for key, schema in (("parameters", {"type": "ARRAY"}), ("parameters", {"type": "x"})):
+        with pytest.raises(Refusal):
+            declared("f", **{key: schema})
+    assert declared("f", parameters_json_schema={"type": ["string", "null"]}).functions
+
+
+def test_the_built_in_tools_that_a_model_may_use() -> None:
+    half_cascade = DEVELOPER_MODELS["models/gemini-live-2.5-flash-preview"]
+    tools: list[dict[str, Any]] = [
+        {"google_search": {}},
+        {"code_execution": {}},
+        {"url_context": {}},
+        {"google_maps": {}},
+    ]
+    assert read_tools(tools, half_cascade) == Tools((), True, True, True)
+    assert read_tools(tools, LIVE) == Tools((), searches=True)
+    assert read_tools([], half_cascade) == Tools()

@@ -41,3 +41,11 @@ def test_a_turn_without_an_answer_has_no_response() -> None:
         "totalTokenCount": 0,
         "promptTokensDetails": [],
     }
+
+
+def test_thoughts_are_counted_beside_the_answer() -> None:
+    plain = usage_metadata(memory(), "", None, vertex=False)
+    thoughtful = usage_metadata(memory(), "", None, vertex=False, thought="x" * 40)
+    assert "thoughtsTokenCount" not in plain
+    assert thoughtful["thoughtsTokenCount"] == 10
+    assert thoughtful["totalTokenCount"] == plain["totalTokenCount"] + 10

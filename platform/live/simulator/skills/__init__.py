@@ -8,12 +8,16 @@ conversation with the same seed always gets the same answer.
 from collections.abc import Callable
 
 from live.simulator.skills.asked import Asked
+from live.simulator.skills.backed import Backed
 from live.simulator.skills.manners import farewell, greet, introduce, unheard
 from live.simulator.skills.recall import code_word, own_name, what_was_said
+from live.simulator.skills.search import read_pages, search
 from live.simulator.skills.shop import shop
+from live.simulator.skills.sums import work_out
 from live.simulator.skills.tricks import clock, count, repeat, spell, tell_story
+from live.simulator.tools import Tools
 
-__all__ = ["Asked", "answer"]
+__all__ = ["Asked", "Backed", "answer", "backed_answer"]
 
 _SKILLS: tuple[Callable[[Asked], str | None], ...] = (
     unheard,
@@ -39,6 +43,20 @@ def answer(asked: Asked) -> str:
         if found:
             return found
     return _fallback(asked)
+
+
+def backed_answer(asked: Asked, tools: Tools) -> Backed:
+    """Return the answer, backed by a built-in tool where the question asks for one it has."""
+    skills = (
+        (tools.runs_code, work_out),
+        (tools.reads_pages, read_pages),
+        (tools.searches, search),
+    )
+    for may, skill in skills:
+        found = skill(asked) if may else None
+        if found:
+            return found
+    return Backed(answer(asked))
 
 
 def _fallback(asked: Asked) -> str:

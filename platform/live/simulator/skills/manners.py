@@ -21,6 +21,11 @@ def unheard_speech(seconds: float) -> str:
     return f"{UNHEARD}, {seconds:.1f} s)"
 
 
+def thought_about(text: str) -> str:
+    """Return what a model thinks before it answers."""
+    return f"**Considering the request**\n\nI was told: {text or 'nothing new'}"
+
+
 def unheard(asked: Asked) -> str | None:
     if not asked.text.startswith(UNHEARD):
         return None

@@ -8,6 +8,7 @@ import pytest
 import trustme
 from django.core.management import CommandError, call_command
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.children import Children
 
@@ -63,3 +64,18 @@ def test_a_scenario_that_is_none(tmp_path: Path) -> None:
         call_command("simulator", "--scenario", "nonsense")
     with pytest.raises(CommandError, match="Invalid value 'explode'"):
         call_command("simulator", "--scenario", str(tmp_path / "script.json"))
+
+
+async def test_limits_can_be_set(spawn: Children) -> None:
+    limits = ["--max-sessions", "1", "--vertex-connections", "10"]
+    url = spawn("simulator", "--port", "0", "--api-key", "k", *limits).wait_for(READY)[1]
+    address = url.replace("http", "ws") + PATH + "?key=k"
+    setup = '{"setup": {"model": "models/gemini-3.8-live"}}'
+    async with connect(address) as first, connect(address) as second:
+        await first.send(setup)
+        assert "setupComplete" in json.loads(await first.recv())
+        await second.send(setup)
+        with pytest.raises(ConnectionClosed) as caught:
+            await second.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.reason.startswith("You exceeded your current quota")
