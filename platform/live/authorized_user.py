@@ -107,6 +107,12 @@ class AuthorizedUserAuth(RefreshingAuth):
         self._user = user
         self._stored = user
         self._on_rotated = on_rotated
+        self._scopes: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What the newest token is good for, as the endpoint says; empty before the first."""
+        return self._scopes
 
     @property
     def user(self) -> AuthorizedUser:
@@ -122,6 +128,8 @@ class AuthorizedUserAuth(RefreshingAuth):
             "refresh_token": user.refresh_token,
         }
         answer = request_token(user.token_uri, form)
+        scope = answer.get("scope")
+        self._scopes = tuple(scope.split()) if isinstance(scope, str) else ()
         rotated = answer.get("refresh_token")
         if isinstance(rotated, str) and rotated:
             self._user = replace(user, refresh_token=rotated)

@@ -199,12 +199,12 @@ _CLOSES: tuple[_Row, ...] = (
     (1008, "is not supported for bidi", ModelError, Diagnosis(
         "model_not_found", "The model is no Live model in this version of the API.",
         "Choose a Live model that the endpoint lists.")),
-    (1008, "models/", ModelError, Diagnosis(
-        "model_not_found", "The model does not exist in this version of the API.",
-        "Choose a Live model that the endpoint lists.")),
     (1008, "Publisher model", ModelError, Diagnosis(
         "model_not_found", "Vertex AI does not have the model in this location.",
         "Choose a model and a location that go together.")),
+    (1008, "models/", ModelError, Diagnosis(
+        "model_not_found", "The model does not exist in this version of the API.",
+        "Choose a Live model that the endpoint lists.")),
     (1008, "unregistered callers", CredentialError, Diagnosis(
         "credential_missing", "The service saw no credential.",
         "Check the kind of the credential against the endpoint.")),

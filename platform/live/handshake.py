@@ -20,6 +20,7 @@ from live.errors import Diagnosis, NetworkError, error_from_handshake
 # Audio messages are about 15 kB; a picture or a long tool call may be much bigger.
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 CLOSE_TIMEOUT = 5.0  # seconds
+PING_INTERVAL = 60.0  # seconds
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -103,7 +104,10 @@ async def open_socket(
             additional_headers=headers,
             user_agent_header="parley",
             compression=None,  # deflate costs 5 to 11 times the CPU on audio
-            ping_interval=None,  # the service's pongs can take 8 to 30 s
+            # What stands between forgets a connection on which nothing moves. No pong is waited
+            # for: the service's can take 8 to 30 s.
+            ping_interval=PING_INTERVAL,
+            ping_timeout=None,
             open_timeout=open_timeout,
             close_timeout=CLOSE_TIMEOUT,
             max_size=MAX_MESSAGE_BYTES,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from live.auth import VERTEX_SCOPES
 from live.authorized_user import (
     AuthorizedUser,
     AuthorizedUserAuth,
@@ -100,7 +101,9 @@ def test_objects_do_not_show_their_secrets(user: AuthorizedUser, auth: Authorize
 async def test_the_grant_is_the_refresh_token(
     auth: AuthorizedUserAuth, server: TokenServer
 ) -> None:
+    assert auth.scopes == ()
     assert await auth.headers() == {"Authorization": "Bearer ya29.token-1"}
+    assert auth.scopes == tuple(VERTEX_SCOPES)
     assert server.forms == [
         {
             "grant_type": "refresh_token",

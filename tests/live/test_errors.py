@@ -176,3 +176,9 @@ def test_the_tree_at_the_top_is_the_tree() -> None:
         if isinstance(value, type) and issubclass(value, LiveError):
             assert f" {name} " in errors.__doc__ or f" {name}\n" in errors.__doc__
     assert issubclass(ProtocolMisuse, CallerError)
+
+
+def test_a_model_that_vertex_ai_does_not_have_there_is_told_so() -> None:
+    name = "projects/p/locations/global/publishers/google/models/x"
+    error = error_from_close(1008, f"Publisher model `{name}` was not found.")
+    assert "location" in error.diagnosis.summary

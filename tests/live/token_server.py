@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from live.auth import VERTEX_SCOPES
+
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PRIVATE_PEM = KEY.private_bytes(
     serialization.Encoding.PEM,
@@ -21,7 +23,6 @@ PRIVATE_PEM = KEY.private_bytes(
 PUBLIC_PEM = KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-
 
 GOOGLE = "https://oauth2.googleapis.com/token"
 
@@ -72,9 +73,8 @@ class TokenServer:
         if self.answer is not None:
             return json.dumps(self.answer).encode()
         token = f"ya29.token-{len(self.forms)}"
-        return json.dumps(
-            {"access_token": token, "expires_in": 3599, "token_type": "Bearer"}
-        ).encode()
+        answer = {"access_token": token, "expires_in": 3599, "token_type": "Bearer"}
+        return json.dumps(answer | {"scope": " ".join(VERTEX_SCOPES)}).encode()
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Tries:
         self._refusals = 0  # of the handle
         self._short_lives = 0
         self._accepted_at: float | None = None
-        self._proven = comeback is not None and comeback.insist
+        self._lived = False
 
     @property
     def come_back(self) -> bool:
@@ -79,14 +79,14 @@ class Tries:
         """The session is ready on a new connection."""
         self._accepted_at = now
         self._refusals = 0
-        self._proven = True
+        self._lived = True
 
     def next(self, error: LiveError | None, now: float, *, idle: bool) -> float:
         """When to try the next connection; `error` is `None` when we left it ourselves.
 
         Raises `error`, or what stands behind it, when it was tried often enough.
         """
-        if self._comeback is None or not self._proven:
+        if self._comeback is None or not (self._lived or self._comeback.insist):
             raise error or ProviderError(_ALWAYS_LEAVING)
         if self._accepted_at is not None:
             self._count_life(error, now - self._accepted_at)
@@ -105,10 +105,12 @@ class Tries:
 
     def _pause(self, error: LiveError | None) -> float:
         comeback = self._known()
-        asked = (error.retry_after or 0.0) if isinstance(error, QuotaError) else 0.0
-        if error and (self._tried >= len(comeback.pauses) or asked > comeback.pauses[-1]):
+        if error and self._tried >= len(comeback.pauses):
             raise error
-        pause = max(comeback.pauses[self._tried], asked)
+        pause = comeback.pauses[self._tried]
+        if isinstance(error, QuotaError) and self._lived:
+            # A talk that is under way is worth a longer wait, as far as anybody waits so long.
+            pause = max(pause, min(error.retry_after or 0.0, comeback.pauses[-1]))
         return pause + self._chance() * comeback.jitter if pause else 0.0
 
     def _known(self) -> Comeback:

@@ -26,7 +26,7 @@ from live import (
     text_content,
 )
 from live.simulator import Simulator
-from live.simulator.faults import FAULTS
+from live.simulator.faults import FAULTS, HANDSHAKES, MODES
 from tests.live.faults.stage import (
     ASK_COUNT,
     ASK_LOOK_UP,
@@ -56,6 +56,8 @@ GOES_ON: dict[str, tuple[type[Event], ...]] = {
     "other-first": (),
     "unknown-fields": (Unknown,),
     "joined": (),
+    "half-open": (),  # the server sees this client
+    "text-frames": (),
 }
 
 
@@ -97,13 +99,21 @@ ENDS: dict[str, End] = {
     "key-expired": End(CredentialError, "api_key_expired", 1007, **_REFUSED),
     "key-not-found": End(CredentialError, "api_key_invalid", 1007, **_REFUSED),
     "location": End(ModelError, "location_unsupported", 1007, **_REFUSED),
+    "http-401": End(CredentialError, "token_invalid", 401, **_REFUSED),
+    "http-403": End(CredentialError, "permission_denied", 403, **_REFUSED),
+    "http-429": End(QuotaError, "rate_limited", 429, refused=True),
+    "http-500": End(ProviderError, "unavailable", 500, refused=True),
+    "http-503": End(ProviderError, "unavailable", 503, refused=True),
 }
+# What is told otherwise: a test of its own says how.
+OTHERWISE = {"late-transcripts", "no-transcripts", "split-calls"}
 PERMANENT = [name for name, end in ENDS.items() if end.permanent]
 TEMPORARY = [name for name, end in ENDS.items() if not end.permanent]
 
 
 def test_every_named_fault_has_a_row() -> None:
-    assert GOES_ON.keys() | ENDS.keys() == FAULTS.keys()
+    named = FAULTS.keys() | MODES.keys() | HANDSHAKES.keys()
+    assert GOES_ON.keys() | ENDS.keys() | OTHERWISE == named
 
 
 async def whole_talk(talk: Talk) -> list[Event]:
@@ -195,7 +205,7 @@ async def test_the_talk_ends_and_goes_on_by_its_handle_without_a_second_greeting
         assert said(await resumed.type(ASK_SECRET)) == "The code word is heron."
 
 
-@pytest.mark.parametrize("name", [name for name in TEMPORARY if name != "quota"])
+@pytest.mark.parametrize("name", TEMPORARY)
 async def test_a_session_that_comes_back_gets_over_it(stage: Stage, name: str) -> None:
     talk = await stage.connect(name, handle=await stage.remembering(), comeback=COMEBACK)
     talk.session.send_text(ASK_LOOK_UP if name == "drop-in-call" else ASK_COUNT)
@@ -210,12 +220,6 @@ async def test_a_session_that_comes_back_gets_over_it(stage: Stage, name: str) -
     assert talk.count(ToolCall) == (name == "drop-in-call")
     assert talk.session.open_calls == set()
     assert not any(event.renewed for event in talk.events if isinstance(event, Connected))
-
-
-async def test_a_quota_that_wants_a_long_wait_ends_it_at_once(stage: Stage) -> None:
-    with pytest.raises(QuotaError) as caught:
-        await stage.connect("quota", comeback=COMEBACK)
-    check_row("quota", caught.value)
 
 
 @pytest.mark.parametrize("name", ["refuse-handle", "refuse-handle-1011"])
@@ -265,6 +269,22 @@ async def test_a_call_is_seen_once_though_the_connection_went_in_it(stage: Stage
         events = [*events, *await resumed.until(Event)]
     assert not any(isinstance(event, ToolCall) for event in resumed.events)
     assert resumed.session.open_calls == set()
+
+
+@pytest.mark.parametrize(("name", "heard"), [("late", ASK_LOOK_UP), ("no", "")])
+async def test_the_user_s_words_may_come_late_or_never(
+    stage: Stage, plain: Plain, name: str, heard: str
+) -> None:
+    talk = await stage.connect(f"{name}-transcripts")
+    events = told(await whole_talk(talk))
+    assert events["heard"] == heard
+    assert (events["said"], events["audio"]) == (plain.told["said"], plain.told["audio"])
+    assert talk.session.open_calls == set()
+
+
+async def test_calls_that_come_in_several_messages_are_all_seen(stage: Stage, plain: Plain) -> None:
+    talk = await stage.connect("split-calls")
+    assert told(await whole_talk(talk)) == plain.told
 
 
 async def test_after_a_refused_handle_a_new_session_knows_nothing(stage: Stage) -> None:

@@ -68,10 +68,15 @@ def test_a_handle_is_given_up_for_refusals_and_not_for_the_network() -> None:
 def test_a_quota_says_itself_how_long_to_wait() -> None:
     tries = Tries(COMEBACK)
     tries.accepted(0.0)
-    assert tries.next(quota(3.0), 100.0, idle=False) == 103.0
-    assert tries.next(quota(None), 100.0, idle=False) == 101.0
-    with pytest.raises(QuotaError):
-        tries.next(quota(60.0), 100.0, idle=False)
+    assert pauses_of(tries, quota(3.0)) == [3.0, 3.0, 3.0, 4.0]
+    tries.accepted(200.0)
+    assert pauses_of(tries, quota(60.0)) == [4.0] * 4, "nobody waits for a minute"
+    tries.accepted(300.0)
+    assert pauses_of(tries, quota(None)) == [0.0, 1.0, 2.0, 4.0]
+
+
+def test_a_talk_that_never_began_is_not_worth_a_longer_wait() -> None:
+    assert pauses_of(Tries(COMEBACK), quota(60.0)) == [1.0, 2.0, 4.0]
 
 
 def test_connections_that_end_at_once_are_counted_until_one_lives() -> None:
