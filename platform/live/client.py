@@ -35,7 +35,6 @@ INBOX_BYTES = 1024 * 1024
 
 _READS = frozenset({State.SETUP_SENT, State.READY, State.ROTATING})
 _HAS_SOCKET = _READS | {State.LEAVING}
-_USUAL = Comeback()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ async def connect(  # noqa: PLR0913 - everything after the third is an option by
     config: SessionConfig,
     *,
     handle: str = "",
-    comeback: Comeback | None = _USUAL,
+    comeback: Comeback | None = Comeback(),  # noqa: B008 - frozen
     history: Callable[[], Sequence[Content]] | None = None,
     ssl: SSLContext | None = None,
     connector: Connector = DirectConnect,

@@ -79,10 +79,12 @@ class Endpoint:
 
     @property
     def is_vertex(self) -> bool:
+        """Whether it is Vertex AI's, and not the Developer API's."""
         return bool(self.project)
 
     @property
     def is_secure(self) -> bool:
+        """Whether connections are encrypted; only loopback may do without."""
         return self.base_url.startswith("https:")
 
     @property

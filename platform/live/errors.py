@@ -79,14 +79,17 @@ class LiveError(Exception):
 
     @property
     def code(self) -> str:
+        """A stable slug that programs may compare."""
         return self.diagnosis.code
 
     @property
     def fix(self) -> str:
+        """What to do about it, for people."""
         return self.diagnosis.fix
 
     @property
     def permanent(self) -> bool:
+        """Whether the same call cannot succeed before something is changed."""
         return self.diagnosis.permanent
 
     @property

@@ -132,6 +132,7 @@ class Session:
 
     @property
     def state(self) -> State:
+        """Where it stands in the table."""
         return self._state
 
     @property
