@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from django.core.management.base import BaseCommand, CommandError
 from conversations.chat import parley, sound_card
 from conversations.chat.screen import Screen
 from conversations.chat.script import Chat, Ear
+from conversations.chat.signing_in import signed_in
 from conversations.chat.talk import ChatError, GeminiTalk, Talk
 from conversations.chat.typed import lines
 from conversations.chat.wav import Recording, Taped
 from conversations.protocol import INPUT_RATE_HZ
-from live import Endpoint, LiveError, SessionConfig, auth_from_environment, connect
+from live import Auth, Endpoint, LiveError, SessionConfig, auth_from_environment, connect
 
 KEY_VARIABLE = "PARLEY_API_KEY"
 DEFAULT_MODEL = "gemini-3.8-live"
@@ -43,6 +44,15 @@ class Command(BaseCommand):
             "--vertex",
             action="store_true",
             help="Vertex AI, with GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION",
+        )
+        gemini.add_argument(
+            "--sign-in",
+            type=Path,
+            metavar="FILE",
+            help="sign in with the browser; FILE is an OAuth client's, for desktop apps",
+        )
+        gemini.add_argument(
+            "--no-browser", action="store_true", help="sign in with a browser elsewhere"
         )
         ours = parser.add_argument_group("through Parley")
         ours.add_argument("--parley", metavar="URL", help="Parley's own address")
@@ -84,7 +94,7 @@ class Command(BaseCommand):
         with contextlib.ExitStack() as files:
             sources = _Sources(options, files)
             with _ended_by_signals():
-                talk = await _open(options)
+                talk = await _open(options, self.stderr.write)
                 await self._hold(talk, sources, options)
 
     async def _hold(self, talk: Talk, sources: "_Sources", options: dict[str, Any]) -> None:
@@ -134,7 +144,7 @@ class _Sources:
             await chat.converse(lines(sys.stdin.fileno()), at_once=sys.stdin.isatty())
 
 
-async def _open(options: dict[str, Any]) -> Talk:
+async def _open(options: dict[str, Any], tell: Callable[[str], object]) -> Talk:
     if options["parley"]:
         key = options["key"] or os.environ.get(KEY_VARIABLE, "")
         if not key or not options["agent"]:
@@ -143,11 +153,17 @@ async def _open(options: dict[str, Any]) -> Talk:
             )
         return await parley.open_talk(options["parley"], options["agent"], key)
     endpoint = _endpoint(options)
-    auth = auth_from_environment(os.environ, Path.home(), endpoint)
+    auth = await _auth(options, endpoint, tell)
     config = SessionConfig(
         model=options["model"], voice=options["voice"], system_instruction=options["system"]
     )
     return GeminiTalk(await connect(endpoint, auth, config), options["model"])
+
+
+async def _auth(options: dict[str, Any], endpoint: Endpoint, tell: Callable[[str], object]) -> Auth:
+    if not options["sign_in"]:
+        return auth_from_environment(os.environ, Path.home(), endpoint)
+    return await signed_in(options["sign_in"], endpoint, tell, browser=not options["no_browser"])
 
 
 def _endpoint(options: dict[str, Any]) -> Endpoint:
