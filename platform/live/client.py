@@ -337,7 +337,8 @@ class LiveSession:
 
     def _lost(self, error: LiveError) -> None:
         self._tell(self._session.lost(error, self._clock()))
-        log.info("no connection: %s", error.code)
+        if self._session.state is State.WAITING:
+            log.info("trying again: %s", error.code)
 
     def _tell(self, events: list[Event], size: int = 0) -> None:
         if events:
