@@ -64,7 +64,7 @@ class Carried:
         self.config = updated(self.config, system_instruction, tools)
 
     def note(self, event: Event, turn: Turn) -> None:
-        """Follow what the service tells, while the turn is where it is."""
+        """Follow what else the service tells, while the turn is where it is."""
         if self._memory is not None:
             self._memory.add(event)
         match event:
@@ -73,8 +73,10 @@ class Carried:
             case ToolCall() | VoiceActivity() | InputTranscript():
                 self.question.hear(event, turn)
 
-    def step(self, turn: Turn, step: Step) -> None:
-        """The model's turn takes a step."""
+    def step(self, event: Event, turn: Turn, step: Step) -> None:
+        """The model's turn takes a step. Every piece of audio comes by here."""
+        if self._memory is not None:
+            self._memory.add(event)
         self.question.step(turn, step)
         self.calls.go_on()
 

@@ -380,11 +380,11 @@ class Session:
         return self._carried.calls.once(event) if isinstance(event, ToolCall) else event
 
     def _note(self, event: Event, now: float) -> None:
-        self._carried.note(event, self.turn)
         if (step := step_of(event)) is not None:
-            self._carried.step(self.turn, step)
+            self._carried.step(event, self.turn, step)
             self.turn = TURNS[self.turn, step]
             return
+        self._carried.note(event, self.turn)
         match event:
             case Ready():
                 self._step(Input.SETUP_COMPLETE)

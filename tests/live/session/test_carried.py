@@ -32,8 +32,9 @@ def test_a_new_session_is_told_what_the_owner_remembers() -> None:
 
 def test_or_what_was_said_in_it() -> None:
     one = carried()
-    for event in (InputTranscript("Hello"), OutputTranscript("Hi"), TurnComplete()):
-        one.note(event, Turn.IDLE)
+    one.note(InputTranscript("Hello"), Turn.IDLE)
+    one.step(OutputTranscript("Hi"), Turn.IDLE, Step.OUTPUT)
+    one.step(TurnComplete(), Turn.GENERATING, Step.TURN_COMPLETE)
     one.begin(resumed=False)
     [message] = one.first_messages()
     assert message.client_content is not None
@@ -61,7 +62,7 @@ def test_answers_come_before_questions() -> None:
     first, second = one.first_messages()
     assert first.tool_response is not None
     assert second == text_message("And now?")
-    one.step(Turn.IDLE, Step.OUTPUT)
+    one.step(OutputTranscript("Well"), Turn.IDLE, Step.OUTPUT)
     assert list(one.first_messages()) == []
 
 
