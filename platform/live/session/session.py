@@ -392,7 +392,8 @@ class Session:
                 self.deadline = None
             case GoAway():
                 self._step(Input.GO_AWAY)
-                self.deadline = self._tries.leave_at(event.time_left, now)
+                if self._state is State.ROTATING:  # and not leaving already
+                    self.deadline = self._tries.leave_at(event.time_left, now)
             case ResumptionUpdate():
                 self.handle = event.handle or self.handle
                 self.resumable = event.resumable

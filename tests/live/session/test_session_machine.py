@@ -75,12 +75,12 @@ class SessionMachine(RuleBasedStateMachine):
         assert texts[len(texts) - len(self.held) :] == self.held
         self.held = []
 
-    @precondition(lambda self: self.talking)
+    @precondition(lambda self: self.talking or self.session.state is State.LEAVING)
     @rule(left=st.integers(0, 60))
     def service_says_go_away(self, left: int) -> None:
-        idle = self.session.is_idle
+        leaves = self.session.is_idle or self.session.state is State.LEAVING
         self.tell({"goAway": {"timeLeft": f"{left}s"}})
-        if idle:
+        if leaves:
             assert self.session.state is State.LEAVING
         else:
             assert self.session.deadline == self.now + left - min(COMEBACK.margin, left / 2)
