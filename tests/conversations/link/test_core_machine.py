@@ -122,7 +122,7 @@ class LinkMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def close(self, data: st.DataObject) -> None:
         end, _ = self.end(data)
-        end.closed_here |= end.flow.closed is None
+        end.closed_here = True  # also after the other end: what came is dropped
         end.core.close_stream(end.flow, "done")
 
     @precondition(lambda self: not self.cut_off and self.has_streams())
@@ -175,7 +175,7 @@ class LinkMachine(RuleBasedStateMachine):
             moved = False
             for ends in self.streams.values():
                 for end, other in zip(ends, reversed(ends), strict=True):
-                    moved |= not end.stalled and bool(end.flow.inbox)
+                    moved |= not end.stalled and bool(end.flow.inbox or end.unconsumed)
                     if not end.stalled:
                         self.take(end, other)
                         self.consume_all(end)

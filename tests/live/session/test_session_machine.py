@@ -20,6 +20,14 @@ CONFIG = SessionConfig(model="gemini-3.8-live")
 COMEBACK = Comeback(jitter=0.0, insist=True, short_lives=1000)
 WITH_SOCKET = {State.SETUP_SENT, State.READY, State.ROTATING, State.LEAVING}
 HAVE_A_DEADLINE = {State.SETUP_SENT, State.ROTATING, State.WAITING}
+REASONS = (
+    "",
+    "API key not valid.",
+    "BidiGenerateContent session not found",
+    "Internal error encountered.",
+    "You exceeded your current quota",
+    "something new",
+)
 KEPT_BOOK_OF = ("toolCall", "sessionResumptionUpdate", "goAway", "setupComplete")
 
 
@@ -138,7 +146,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.held.append(text)
 
     @precondition(lambda self: self.session.state in WITH_SOCKET | {State.CONNECTING})
-    @rule(code=st.integers(1000, 1015), reason=st.text(max_size=20))
+    @rule(code=st.integers(1000, 1015), reason=st.sampled_from(REASONS))
     def service_closes(self, code: int, reason: str) -> None:
         was_ready = self.talking or self.session.state is State.LEAVING
         left = self.session.state is State.LEAVING
