@@ -1,9 +1,16 @@
-import pytest
-from django.db import transaction
+import io
 
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
+
+from accounts.api_keys import create_api_key, revoke_api_key
 from accounts.audit import SYSTEM, record
+from accounts.audit.place import Place, at_place
 from accounts.models import AppendOnly, AuditEntry, Membership, Tenant, User
 from accounts.tenancy import NoTenantScope, TenantMismatch, platform_scope, tenant_scope
+from tests.cast import Cast
 
 
 @pytest.fixture
@@ -61,3 +68,41 @@ def test_entries_are_only_appended(tenant: Tenant) -> None:
             with pytest.raises(AppendOnly), transaction.atomic():
                 act()
         assert AuditEntry.objects.get().action == "tenant.suspended"
+
+
+def test_an_entry_says_where_it_came_from(tenant: Tenant) -> None:
+    with tenant_scope(tenant.pk):
+        with at_place(Place("2001:db8::1", "Firefox", "r1")):
+            entry = record("probe.made", actor=SYSTEM)
+        entry.refresh_from_db()
+        nowhere = record("probe.made", actor=SYSTEM)
+        nowhere.refresh_from_db()
+    assert (entry.ip, entry.user_agent, entry.request_id) == ("2001:db8::1", "Firefox", "r1")
+    assert (nowhere.ip, nowhere.user_agent, nowhere.request_id) == (None, "", "")
+
+
+def test_no_entry_and_no_export_holds_a_secret(client: Client, cast: Cast) -> None:
+    """Whatever callers send on the way to an entry: passwords, keys, cookies."""
+    user, key = cast.acme.reviewer, cast.acme.api_key
+    for typed, password in (
+        (user.email, "canary-password"),
+        ("canary-password-in-the-address", "x"),
+        (user.email, cast.password),
+    ):
+        client.post("/login/", {"login": typed, "username": typed, "password": password})
+    assert client.session.get("_auth_user_id") == str(user.pk)
+    made, text = create_api_key(cast.acme.tenant, "new", ["read"], created_by=user)
+    for header in (key, text, f"{text}x"):
+        client.get("/api/v1/conversations/", headers={"Authorization": f"Bearer {header}"})
+    revoke_api_key(made, f"user:{user.pk}")
+    session = client.session.session_key
+    client.post("/logout/")
+    with platform_scope("test"):
+        told = str(list(AuditEntry.objects.values()))
+    for whose in (["--tenant", "acme"], ["--platform"]):
+        out = io.StringIO()
+        call_command("audit", "export", *whose, stdout=out, stderr=io.StringIO())
+        told += out.getvalue()
+    assert all(action in told for action in ("sign-in-refused", "signed-in", "signed-out"))
+    secrets = (cast.password, "canary", key.split("_")[2], text.split("_")[2], session)
+    assert [secret for secret in secrets if str(secret) in told] == []

@@ -1,0 +1,54 @@
+"""What somebody could do to the audit who owns the database, and the audit itself must tell."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.audit import SYSTEM, record
+from accounts.audit.models import AuditEntry
+from accounts.audit.sealing import seal_chain
+from accounts.models import Tenant
+from accounts.tenancy import tenant_scope
+
+TABLES = ("accounts_auditentry", "accounts_auditseal", "accounts_auditlink")
+
+
+@contextmanager
+def triggers_off() -> Iterator[None]:
+    """As the tables' owner can, on PostgreSQL."""
+    _each("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {} DISABLE TRIGGER USER")
+    yield
+    _each(
+        "ALTER TABLE {0} ENABLE TRIGGER USER; ALTER TABLE {0} ENABLE ALWAYS TRIGGER "
+        "audit_append_only; ALTER TABLE {0} DISABLE TRIGGER audit_no_truncate"
+    )
+
+
+def _each(statements: str) -> None:
+    for table in TABLES:
+        sql(statements.format(table))
+
+
+def sql(statement: str, *values: Any) -> int:
+    """Run a statement. Returns how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        touched: int = cursor.rowcount
+    return touched
+
+
+def tamper(statement: str, *values: Any) -> None:
+    """Run a statement with the triggers off; it has to touch a row."""
+    with triggers_off():
+        assert sql(statement, *values) > 0
+
+
+def sealed_entries(tenant: Tenant, count: int) -> list[AuditEntry]:
+    """Entries of a tenant in one seal, in order."""
+    with tenant_scope(tenant.pk):
+        made = [record(f"probe.made-{number}", actor=SYSTEM) for number in range(count)]
+    assert seal_chain(tenant.pk, timezone.now()) >= count
+    return made
