@@ -1,0 +1,5 @@
+"""The admin: one site for operators and tenants (`site`), a module for each noun."""
+
+from accounts.admin import api_keys, audit, credentials, memberships, tenants, users
+
+__all__ = ["api_keys", "audit", "credentials", "memberships", "tenants", "users"]

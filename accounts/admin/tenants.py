@@ -1,0 +1,91 @@
+"""Tenants: operators add, suspend and resume them; a tenant's own people name theirs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin as UnfoldModelAdmin
+
+from accounts.admin.base import TenantAdmin
+from accounts.admin.effects import effects_of_suspension
+from accounts.admin.visitors import actor_of, caller_of, is_operator
+from accounts.audit import record
+from accounts.models import Tenant
+from accounts.roles import Permission
+
+
+@admin.register(Tenant)
+class OrganisationAdmin(TenantAdmin):
+    seen_with = changed_with = Permission.MANAGE_TENANT
+    addable = False
+    deletable = False  # suspend it instead
+    kept = ()
+    operator_only = ()
+    form = UnfoldModelAdmin.form
+    list_display = ("name", "slug", "state", "created_at")
+    list_filter = ("state",)
+    search_fields = ("name", "slug")
+    fields = ("name", "slug", "requires_mfa", "state", "created_at")
+    readonly_fields = ("state", "created_at")
+    actions = ("suspend", "resume")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Asked by Django for the actions below."""
+        return is_operator(request)
+
+    def of_tenant(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        caller = caller_of(request)
+        return rows.filter(pk=caller.tenant_id) if caller else rows.none()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        shown = super().get_readonly_fields(request, obj)
+        # The slug stands in addresses that others hold.
+        return shown if is_operator(request) else (*shown, "slug")
+
+    @admin.action(description="Suspend…", permissions=["operate"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> HttpResponse | None:
+        tenants = list(queryset.filter(state=Tenant.State.ACTIVE))
+        asked = self.ask_first(
+            request,
+            tenants,
+            question="Suspend these organisations?",
+            effects=[
+                *(effect for tenant in tenants for effect in effects_of_suspension(tenant)),
+                "Their people and API keys are refused until they are resumed. Nothing is deleted.",
+            ],
+        )
+        if asked is None:
+            self._move(request, tenants, Tenant.State.SUSPENDED)
+        return asked
+
+    @admin.action(description="Resume…", permissions=["operate"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> HttpResponse | None:
+        tenants = list(queryset.filter(state=Tenant.State.SUSPENDED))
+        asked = self.ask_first(
+            request,
+            tenants,
+            question="Resume these organisations?",
+            effects=["Their people and API keys are let in again."],
+        )
+        if asked is None:
+            self._move(request, tenants, Tenant.State.ACTIVE)
+        return asked
+
+    def _move(self, request: HttpRequest, tenants: list[Tenant], state: Tenant.State) -> None:
+        verb = "suspended" if state == Tenant.State.SUSPENDED else "resumed"
+        for tenant in tenants:
+            before, after = {"state": tenant.state}, {"state": str(state)}
+            tenant.state = state
+            with transaction.atomic():
+                tenant.save(update_fields=["state"])
+                record(
+                    f"tenant.{verb}", tenant, actor=actor_of(request), before=before, after=after
+                )
+        names = ", ".join(tenant.name for tenant in tenants) or "None of them"
+        self.message_user(request, f"{names}: {verb}.", messages.SUCCESS)

@@ -1,0 +1,17 @@
+import pytest
+
+from accounts.tenancy import platform_scope
+from conversations.admin.suspension import live_conversations
+from tests.cast import Cast
+from tests.conversations.talks import ago, make_agent, make_conversation, make_open
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_counts_what_has_not_ended(cast: Cast) -> None:
+    agent = make_agent(cast.acme.tenant)
+    make_conversation(agent, cast.acme.member)
+    make_open(agent, cast.acme.member, ago(seconds=0))
+    with platform_scope("test"):
+        assert live_conversations(cast.acme.tenant) == "Acme: ends 1 live conversation."
+        assert live_conversations(cast.globex.tenant) == "Globex: ends 0 live conversations."
