@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.audit import SYSTEM, record
 from accounts.models import ApiKey, Tenant, User
 from accounts.roles import KEY_SCOPES
+from accounts.signals import AccessEnded, end_access
 from accounts.tenancy import platform_scope, tenant_scope
 
 _FORM = re.compile(r"prl_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
@@ -94,6 +95,7 @@ def revoke_api_key(key: ApiKey, actor: str, *, now: datetime | None = None) -> b
         if not unrevoked.update(revoked_at=now or timezone.now()):
             return False
         record("api-key.revoked", key, actor=actor)
+        end_access(AccessEnded(tenant_id=key.tenant_id, api_key_id=key.pk))
     return True
 
 

@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from accounts.api_keys import find_api_key
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Permission, Role, allows, scope_allows
+from accounts.sign_in import has_second_factor
 from accounts.tenancy import platform_scope
 
 logger = logging.getLogger(__name__)
@@ -24,14 +25,30 @@ logger = logging.getLogger(__name__)
 ACTIVE_TENANT = "active_tenant"
 
 
-class TenantSuspended(Exception):
-    """The caller is known, but the tenant is suspended. HTTP answers 403."""
+# AccessBarred
+# ├── TenantSuspended         nobody of the tenant gets in
+# └── SecondFactorRequired    this person has to set up a second factor first
+class AccessBarred(Exception):
+    """The caller is known, but may not go on yet. HTTP answers 403; `fix` is for the caller."""
 
+    code = "access-barred"
+    fix = "Ask the operator of this service."
+
+
+class TenantSuspended(AccessBarred):
     code = "tenant-suspended"
     fix = "Ask the operator of this service to resume the organisation."
 
     def __init__(self) -> None:
         super().__init__("This organisation is suspended.")
+
+
+class SecondFactorRequired(AccessBarred):
+    code = "second-factor-required"
+    fix = "Set one up in your account, under Second factor, then go on."
+
+    def __init__(self) -> None:
+        super().__init__("This organisation asks its members for a second factor.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,7 @@ def caller_from_session(
 
     Raises:
         TenantSuspended: the chosen tenant, or every tenant of the user, is suspended.
+        SecondFactorRequired: the tenant wants one, and the user has none.
     """
     if not isinstance(user, User) or not user.is_active:
         return None
@@ -89,6 +107,8 @@ def caller_from_session(
         return None
     if not membership.tenant.is_active:
         raise TenantSuspended
+    if membership.tenant.requires_mfa and not has_second_factor(user):
+        raise SecondFactorRequired
     return Caller(
         tenant_id=membership.tenant_id,
         user_id=user.pk,

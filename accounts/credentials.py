@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.keyset import Binding, KeysetError, Unsealable, seal, unseal
+from accounts.keyset import KeyMissing, KeysetError, Unsealable
 from accounts.models import Credential
 from live import (
     DEVELOPER_SCOPES,
@@ -98,7 +98,7 @@ def set_secret(credential: Credential, text: str) -> None:
         KeysetUnreadable: there is nothing to seal with.
     """
     secret = _READERS[Credential.Kind(credential.kind)](credential, text.strip())
-    credential.sealed_secret = seal(secret, _binding(credential))
+    credential.sealed_secret = Credential.sealed_secret.field.seal(credential, secret)
     credential.fingerprint = hashlib.sha256(secret).hexdigest()[:_FINGERPRINT_CHARS]
     credential.version += 1
     credential.state = Credential.State.PENDING
@@ -146,6 +146,21 @@ def live_connection_settings(credential: Credential) -> tuple[Endpoint, Auth]:
         raise CredentialOutOfService(credential.get_state_display().lower())
     try:
         return endpoint_of(credential), _auth_of(credential)
+    except (LiveError, KeysetError) as error:
+        raise CredentialMalformed(error) from None
+
+
+def trial_connection_settings(credential: Credential) -> tuple[Endpoint, Auth]:
+    """The same, with an Auth of its own that nobody else holds: an Auth stays with one event
+    loop, and a trial has another one than the sessions. The credential need not be stored.
+
+    Raises:
+        CredentialUnusable: as `live_connection_settings`.
+    """
+    if credential.state in _OUT_OF_SERVICE:
+        raise CredentialOutOfService(credential.get_state_display().lower())
+    try:
+        return endpoint_of(credential), _make_auth(credential)
     except (LiveError, KeysetError) as error:
         raise CredentialMalformed(error) from None
 
@@ -204,13 +219,12 @@ def _make_auth(credential: Credential) -> Auth:
 
 def _open_secret(credential: Credential) -> bytes:
     try:
-        return unseal(bytes(credential.sealed_secret), _binding(credential))
+        return Credential.sealed_secret.field.unseal(credential)
+    except KeyMissing:
+        # This machine's keyset lacks the key, another's may have it: no fact about the row.
+        raise CredentialUndecryptable from None
     except Unsealable:
         state = Credential.State.UNDECRYPTABLE
         same = Credential.objects.filter(pk=credential.pk, version=credential.version)
         same.update(state=state)
         raise CredentialUndecryptable from None
-
-
-def _binding(credential: Credential) -> Binding:
-    return Binding(credential.tenant_id, credential.pk, "credential.secret")

@@ -4,20 +4,30 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 
-from accounts.callers import Caller, TenantSuspended, caller_from_api_key, caller_from_session
+from accounts.audit.place import at_place, place_of_request
+from accounts.callers import (
+    AccessBarred,
+    Caller,
+    SecondFactorRequired,
+    TenantSuspended,
+    caller_from_api_key,
+    caller_from_session,
+)
 from accounts.tenancy import platform_scope, tenant_scope
 
 API = "/api/"
 ADMIN = "/admin/"
-# What a person of a suspended tenant may still do: leave.
-_OPEN_ROUTES = frozenset({"login", "logout", "switch-tenant"})
+# What a person who may not go on can still do: leave, and look after her own account.
+_OPEN_ROUTES = frozenset({"login", "logout", "switch-tenant", "invitation", "account"})
+_OWN_ACCOUNT = ("account_", "mfa_", "usersessions_")
 
 
 class CallerMiddleware:
-    """Sets `request.caller` (a Caller, or None) and runs the view in the caller's scope.
+    """Sets `request.caller` (a Caller, or None) and runs the view in the caller's scope, and at
+    the place that audit entries name.
 
     - `/api/` with an `Authorization` header: the API key decides, alone. One that is not good
       answers 401, whatever cookie came with it.
@@ -36,6 +46,10 @@ class CallerMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        with at_place(place_of_request(request)):
+            return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         request.caller = None  # type: ignore[attr-defined]
         if request.path.startswith(ADMIN) and _is_operator(request):
             with platform_scope("admin"):
@@ -57,8 +71,8 @@ class CallerMiddleware:
     def _with_session(self, request: HttpRequest) -> HttpResponse:
         try:
             caller = caller_from_session(request.user, request.session)
-        except TenantSuspended as error:
-            return self._suspended(request, error)
+        except AccessBarred as error:
+            return self._barred(request, error)
         if caller is None:
             return self._get_response(request)
         return self._as_caller(request, caller)
@@ -68,11 +82,15 @@ class CallerMiddleware:
         with tenant_scope(caller.tenant_id):
             return self._get_response(request)
 
-    def _suspended(self, request: HttpRequest, error: TenantSuspended) -> HttpResponse:
-        if _route(request) in _OPEN_ROUTES:
+    def _barred(self, request: HttpRequest, error: AccessBarred) -> HttpResponse:
+        request.barred = error.code  # type: ignore[attr-defined]
+        route = _route(request) or ""
+        if route in _OPEN_ROUTES or route.startswith(_OWN_ACCOUNT):
             return self._get_response(request)
         if request.path.startswith(API):
             return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
+        if isinstance(error, SecondFactorRequired):
+            return redirect("mfa_index")
         return render(
             request, "accounts/suspended.html", {"error": error}, status=HTTPStatus.FORBIDDEN
         )

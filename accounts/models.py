@@ -1,4 +1,5 @@
-"""Who: users, tenants, memberships, credentials, API keys and the audit table.
+"""Who: users, tenants, memberships, credentials and API keys. (`accounts.audit.models` has the
+rows of the audit.)
 
 Foreign keys of tenant-owned rows to rows that are nobody's (User, Tenant) have no relation
 back (`related_name="+"`): User and Tenant have open managers, so they must not be able to
@@ -14,9 +15,25 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.audit.models import AppendOnly, AuditEntry, AuditLink, AuditSeal
 from accounts.ids import uuid7
+from accounts.keyset.field import SealedField
 from accounts.roles import Role
-from accounts.tenancy import TenantManager, TenantOwned, TenantQuerySet
+from accounts.tenancy import TenantOwned
+
+__all__ = [
+    "ApiKey",
+    "AppendOnly",
+    "AuditEntry",
+    "AuditLink",
+    "AuditSeal",
+    "Credential",
+    "Invitation",
+    "Membership",
+    "Tenant",
+    "User",
+    "UserManager",
+]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -92,6 +109,11 @@ class Tenant(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=150)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    requires_mfa = models.BooleanField(
+        "requires a second factor",
+        default=False,
+        help_text="Members without one set it up before anything else here works for them.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -167,7 +189,7 @@ class Credential(TenantOwned):
         "primary", default=False, help_text="New conversations use this one."
     )
 
-    sealed_secret = models.BinaryField(default=b"", editable=False)
+    sealed_secret = SealedField(purpose="credential.secret", default=b"", editable=False)
     # Counts the secrets this row has had; with the id it names one secret.
     version = models.PositiveIntegerField(default=0, editable=False)
 
@@ -175,6 +197,10 @@ class Credential(TenantOwned):
     key_id = models.CharField(max_length=100, blank=True, editable=False)
     fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     last_four = models.CharField(max_length=4, blank=True, editable=False)
+
+    # When it was last tried, and `live.Report.to_dict()` of that: no secret is in it.
+    verified_at = models.DateTimeField("last verified", null=True, blank=True, editable=False)
+    verification = models.JSONField(null=True, blank=True, editable=False)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(
@@ -224,57 +250,33 @@ class ApiKey(TenantOwned):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class AppendOnly(Exception):
-    """An audit entry was about to be changed or deleted."""
+class Invitation(TenantOwned):
+    """A person is asked to join, under a role. Her link holds a token, of which only a hash is
+    kept; see `accounts.invitations`."""
 
-
-# The plugin sees `as_manager` change its type in one order of checking and not in the other.
-class AuditQuerySet(TenantQuerySet["AuditEntry"]):  # type: ignore[override,unused-ignore]
-    def update(self, **kwargs: Any) -> int:
-        raise AppendOnly("Audit entries are never changed.")
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        raise AppendOnly("Audit entries are never deleted.")
-
-    delete.queryset_only = True  # type: ignore[attr-defined]
-
-
-AuditManager = TenantManager.from_queryset(AuditQuerySet)
-
-
-class AuditEntry(TenantOwned):
-    """Who did what to which object, and what it looked like before and after.
-
-    Entries are appended by `accounts.audit.record` and never changed. Actor and object are
-    kept as text, not as foreign keys: an entry outlives them.
-    """
-
-    # Empty for what concerns the platform and no tenant.
-    tenant = models.ForeignKey(  # type: ignore[assignment]
-        Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    email = models.EmailField("e-mail")
+    role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
     )
-    at = models.DateTimeField(default=timezone.now, editable=False)
-    actor = models.CharField(max_length=64, help_text="user:<id>, key:<id> or system.")
-    action = models.CharField(max_length=64)
-    object_type = models.CharField(max_length=64, blank=True)
-    object_id = models.CharField(max_length=64, blank=True)
-    reason = models.CharField(max_length=200, blank=True)
-    before = models.JSONField(null=True, blank=True)
-    after = models.JSONField(null=True, blank=True)
-
-    objects = AuditManager()  # type: ignore[misc]
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
-        verbose_name_plural = "audit entries"
-        indexes = (models.Index(fields=("tenant", "-at"), name="audit_tenant_at"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="invitation_one_open",
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"{self.action} {self.object_type}"
+        return self.email
 
-    def save_base(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly("Audit entries are never changed.")
-        super().save_base(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        raise AppendOnly("Audit entries are never deleted.")
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be accepted at `now`: neither used, revoked nor expired."""
+        return self.accepted_at is None and self.revoked_at is None and now < self.expires_at

@@ -25,6 +25,9 @@ class Permission(StrEnum):
     MANAGE_CREDENTIALS = "manage-credentials"
     MANAGE_API_KEYS = "manage-api-keys"
     MANAGE_MEMBERS = "manage-members"
+    MANAGE_TENANT = "manage-tenant"
+    READ_AUDIT = "read-audit"
+    ENTER_ADMIN = "enter-admin"
 
 
 _P = Permission
@@ -32,8 +35,10 @@ _P = Permission
 _ALLOWED: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(_P),
     Role.ADMIN: frozenset(_P),
-    Role.DEVELOPER: frozenset({_P.TALK, _P.READ_API, _P.MANAGE_AGENTS, _P.MANAGE_API_KEYS}),
-    Role.REVIEWER: frozenset({_P.TALK, _P.READ_API, _P.REVIEW_CONVERSATIONS}),
+    Role.DEVELOPER: frozenset(
+        {_P.TALK, _P.READ_API, _P.MANAGE_AGENTS, _P.MANAGE_API_KEYS, _P.ENTER_ADMIN}
+    ),
+    Role.REVIEWER: frozenset({_P.TALK, _P.READ_API, _P.REVIEW_CONVERSATIONS, _P.ENTER_ADMIN}),
     Role.MEMBER: frozenset({_P.TALK}),
 }
 

@@ -1,10 +1,84 @@
-from django.contrib.auth.views import LogoutView
-from django.urls import path
+"""The addresses of signing in, of one's own account and of a tenant's members.
 
-from accounts import pages
+allauth's views are listed one by one: what is not here (signing up, e-mail addresses) is not
+reachable. Their names are the ones that allauth looks for.
+"""
+
+from allauth.account import views as account
+from allauth.mfa.base import views as mfa
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as passkeys
+from django.urls import path, re_path
+
+from accounts import member_pages, pages
 
 urlpatterns = [
-    path("login/", pages.LoginPage.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("login/", account.login, name="login"),
+    path("login/", account.login, name="account_login"),
+    path("login/passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("login/second-factor/", mfa.authenticate, name="mfa_authenticate"),
+    path("logout/", pages.LogoutPage.as_view(), name="logout"),
+    path("logout/", pages.LogoutPage.as_view(), name="account_logout"),
+    path("signup/", account.signup, name="account_signup"),
+    path("login/closed/", account.account_inactive, name="account_inactive"),
+    path("password/", pages.PasswordResetPage.as_view(), name="account_reset_password"),
+    path("password/sent/", account.password_reset_done, name="account_reset_password_done"),
+    path("password/link/", pages.follow_password_link, name="password-link"),
+    re_path(
+        r"^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path("account/", pages.account, name="account"),
+    path("account/confirm/", account.reauthenticate, name="account_reauthenticate"),
+    path("account/password/", account.password_change, name="account_change_password"),
+    path("account/password/first/", account.password_set, name="account_set_password"),
+    path("account/password-link/", pages.make_password_link, name="make-password-link"),
+    path("account/sessions/", pages.SessionsPage.as_view(), name="usersessions_list"),
+    path("account/sessions/<int:session_id>/end/", pages.end_session, name="end-session"),
+    path("account/second-factor/", mfa.index, name="mfa_index"),
+    path("account/second-factor/confirm/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("account/second-factor/app/", totp.activate_totp, name="mfa_activate_totp"),
+    path("account/second-factor/app/remove/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("account/second-factor/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
+        "account/second-factor/codes/new/",
+        codes.generate_recovery_codes,
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "account/second-factor/codes/file/",
+        codes.download_recovery_codes,
+        name="mfa_download_recovery_codes",
+    ),
+    path("account/passkeys/", passkeys.list_webauthn, name="mfa_list_webauthn"),
+    path("account/passkeys/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
+    path(
+        "account/passkeys/confirm/",
+        passkeys.reauthenticate_webauthn,
+        name="mfa_reauthenticate_webauthn",
+    ),
+    path("account/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    path("account/passkeys/<int:pk>/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
     path("tenant/", pages.switch_tenant, name="switch-tenant"),
+    path("invitation/", member_pages.invitation, name="invitation"),
+    path("members/", member_pages.list_members, name="members"),
+    path("members/invite/", member_pages.invite, name="invite-member"),
+    path(
+        "members/second-factor/",
+        member_pages.require_second_factor,
+        name="require-second-factor",
+    ),
+    path("members/<uuid:membership_id>/", member_pages.change_member, name="change-member"),
+    path(
+        "members/invitations/<uuid:invitation_id>/revoke/",
+        member_pages.revoke_invitation,
+        name="revoke-invitation",
+    ),
 ]

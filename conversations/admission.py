@@ -12,16 +12,19 @@ from django.contrib.auth import get_user
 from django.db import transaction
 from django.http import HttpRequest, parse_cookie
 
+from accounts.audit.place import at_place, place_of_socket
 from accounts.callers import (
+    AccessBarred,
     Caller,
-    TenantSuspended,
     caller_from_api_key,
     caller_from_session,
 )
 from accounts.credentials import is_simulated, primary_credential
+from accounts.models import User
 from accounts.roles import Permission
 from accounts.tenancy import tenant_scope
 from conversations import protocol as p
+from conversations.access import Ground
 from conversations.models import Agent, Conversation, Lease
 
 
@@ -42,21 +45,23 @@ class Admitted:
     hello: p.Hello
     epoch: int
     seq: int
+    ground: Ground
 
 
 def admit(scope: Any, first: p.FirstMessage) -> Admitted:
     """Check the caller and open what the first message asks for. Raises Refused."""
     caller = identify(scope, first.key)
-    with tenant_scope(caller.tenant_id):
+    ground = ground_of(caller, scope)
+    with tenant_scope(caller.tenant_id), at_place(place_of_socket(scope)):
         if isinstance(first, p.Start):
-            return start(caller, first)
-        return resume(caller, first)
+            return start(caller, first, ground)
+        return resume(caller, first, ground)
 
 
 def identify(scope: Any, key: str | None) -> Caller:
     try:
         caller = caller_from_api_key(key) if key is not None else caller_from_cookies(scope)
-    except TenantSuspended as error:
+    except AccessBarred as error:
         raise Refused(p.Close.NOT_ALLOWED, error.code, str(error), error.fix) from None
     if caller is None:
         raise Refused(
@@ -75,28 +80,45 @@ def identify(scope: Any, key: str | None) -> Caller:
     return caller
 
 
-def caller_from_cookies(scope: Any) -> Caller | None:
-    """The caller behind the browser session whose cookie came with the handshake."""
+def ground_of(caller: Caller, scope: Any) -> Ground:
+    """What the caller's access rests on, to look whether it still holds."""
+    if caller.user_id is None:
+        return Ground(caller.tenant_id, api_key_id=caller.api_key_id)
+    passwords = User.objects.filter(pk=caller.user_id).values_list("password", flat=True)
+    return Ground(
+        caller.tenant_id,
+        user_id=caller.user_id,
+        session_key=session_key_of(scope),
+        password=passwords.first(),
+    )
+
+
+def session_key_of(scope: Any) -> str | None:
     headers = dict(scope["headers"])
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    return cookies.get(settings.SESSION_COOKIE_NAME)
+
+
+def caller_from_cookies(scope: Any) -> Caller | None:
+    """The caller behind the browser session whose cookie came with the handshake."""
     sessions = import_module(settings.SESSION_ENGINE)
-    session = sessions.SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
+    session = sessions.SessionStore(session_key_of(scope))
     request = HttpRequest()
     request.session = session
     return caller_from_session(get_user(request), session)
 
 
-def start(caller: Caller, first: p.Start) -> Admitted:
+def start(caller: Caller, first: p.Start, ground: Ground) -> Admitted:
     agent = Agent.objects.filter(id=as_uuid(first.agent, "agent")).first()
     if agent is None:
         raise not_found("agent")
     with transaction.atomic():
         conversation = Conversation.objects.create(agent=agent, user_id=caller.user_id)
         Lease.objects.create(conversation=conversation)
-    return Admitted(conversation.id, hello(caller, conversation), 0, 0)
+    return Admitted(conversation.id, hello(caller, conversation), 0, 0, ground)
 
 
-def resume(caller: Caller, first: p.Resume) -> Admitted:
+def resume(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
     """The person who began a conversation continues it; a key continues its own tenant's."""
     found = Conversation.objects.select_related("agent").filter(
         id=as_uuid(first.conversation, "conversation")
@@ -106,7 +128,8 @@ def resume(caller: Caller, first: p.Resume) -> Admitted:
     conversation = found.first()
     if conversation is None:
         raise not_found("conversation")
-    return Admitted(conversation.id, hello(caller, conversation), first.epoch, first.seq)
+    shown = hello(caller, conversation)
+    return Admitted(conversation.id, shown, first.epoch, first.seq, ground)
 
 
 def hello(caller: Caller, conversation: Conversation) -> p.Hello:

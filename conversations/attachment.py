@@ -22,6 +22,7 @@ from accounts.database import in_database
 from accounts.tenancy import platform_scope
 from conversations import bus as b
 from conversations import protocol as p
+from conversations.access import AccessWatch
 from conversations.bus import Bus
 from conversations.held import HELD_TEXTS, HeldAudio
 from conversations.link import LinkClosed, LinkPool, LinkStream
@@ -43,6 +44,7 @@ class Switchboard:
     ) -> None:
         self.bus = bus
         self.links: LinkPool | None = None
+        self.access = AccessWatch()
         self._link_secret = link_secret
         self._tls = tls
         self._starting = asyncio.Lock()

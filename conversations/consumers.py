@@ -24,6 +24,7 @@ from django.conf import settings
 
 from accounts.database import in_database
 from conversations import protocol as p
+from conversations.access import Ground, Loss
 from conversations.admission import Admitted, Refused, admit
 from conversations.attachment import Attachment, Switchboard
 from conversations.socket import Disconnected, Socket, Unacknowledged, explain
@@ -53,6 +54,21 @@ NOT_ACKNOWLEDGED = p.Error(
     fix="Send `ack` with the number of frames received, at least every 16 frames.",
     fatal=True,
 )
+
+LOSSES = {
+    Loss.IDENTITY: (
+        p.Close.NOT_SIGNED_IN,
+        "not-signed-in",
+        "You are not signed in any more, or the API key was revoked.",
+        "Sign in again, or use a valid API key.",
+    ),
+    Loss.RIGHT: (
+        p.Close.NOT_ALLOWED,
+        "not-allowed",
+        "You may not talk to agents here any more.",
+        "Ask an admin of your organisation.",
+    ),
+}
 
 
 class TooManyErrors(Exception):
@@ -132,6 +148,7 @@ class ConversationConsumer(AsyncConsumer):
             asyncio.create_task(self._down(socket, attachment), name="socket down"),
             asyncio.create_task(self._up(socket, attachment), name="socket up"),
             asyncio.create_task(self._watch(socket), name="socket heartbeat"),
+            asyncio.create_task(self._watch_access(admitted.ground), name="socket access"),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +166,11 @@ class ConversationConsumer(AsyncConsumer):
         while (left := socket.heard_at + SILENCE_S - loop.time()) > 0:  # noqa: ASYNC110 - it waits for time to pass
             await asyncio.sleep(left)
         await socket.close(p.Close.NO_FIRST_MESSAGE, "heartbeat-missed")
+
+    async def _watch_access(self, ground: Ground) -> None:
+        """Let the caller go when what let them in does not hold any more."""
+        loss = await self._switchboard.access.loss_of(ground)
+        raise Refused(*LOSSES[loss])
 
     async def _down(self, socket: Socket, attachment: Attachment) -> None:
         async for frame in attachment.frames():

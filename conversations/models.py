@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
-from accounts.keyset import Binding, Unsealable, seal, unseal
+from accounts.keyset import SealedField, Unsealable
 from accounts.tenancy import TenantManager, TenantOwned, TenantQuerySet
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
 
@@ -237,7 +237,9 @@ class Lease(TenantOwned):
     address = models.CharField(max_length=120, blank=True)
     epoch = models.PositiveIntegerField(default=0)
     expires_at = models.DateTimeField(db_default=Now())
-    sealed_handle = models.BinaryField(null=True, blank=True, editable=False)
+    sealed_handle = SealedField(
+        purpose="handle", row="conversation_id", null=True, blank=True, editable=False
+    )
 
     objects = TenantManager.from_queryset(LeaseQuerySet)()  # type: ignore[misc]
 
@@ -252,16 +254,13 @@ class Lease(TenantOwned):
 
     def seal_handle(self, handle: str) -> bytes:
         """Seal a resumption handle for this conversation's row."""
-        return seal(handle.encode(), self._handle_binding())
+        return Lease.sealed_handle.field.seal(self, handle.encode())
 
     def open_handle(self) -> str | None:
         """Return the stored resumption handle; None if there is none or it does not open."""
         if self.sealed_handle is None:
             return None
         try:
-            return unseal(bytes(self.sealed_handle), self._handle_binding()).decode()
+            return Lease.sealed_handle.field.unseal(self).decode()
         except Unsealable:
             return None  # a fresh session replaces it; the transcript is not affected
-
-    def _handle_binding(self) -> Binding:
-        return Binding(self.tenant_id, self.conversation_id, "handle")

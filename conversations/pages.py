@@ -19,6 +19,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.audit import record
 from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
 from accounts.models import User
 from accounts.pages import tenant_is_simulated
@@ -198,7 +199,9 @@ def chosen_filters(request: HttpRequest, agents: list[Agent]) -> dict[str, str]:
 @login_required
 @require_safe
 def review_conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """One conversation, whoever of the tenant held it."""
-    caller_with(request, Permission.REVIEW_CONVERSATIONS)
+    """One conversation, whoever of the tenant held it. Who reads it is recorded."""
+    caller = caller_with(request, Permission.REVIEW_CONVERSATIONS)
     rows = Conversation.objects.select_related("agent", "user")
-    return transcript_page(request, get_object_or_404(rows, pk=conversation_id))
+    found = get_object_or_404(rows, pk=conversation_id)
+    record("transcript.viewed", found, actor=caller.actor)
+    return transcript_page(request, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.audit import record
 from accounts.callers import Caller
 from accounts.roles import Permission
 from conversations.api.pagination import InSpokenOrder, NewestFirst
@@ -98,8 +99,12 @@ class TurnList(ListAPIView[Turn]):
     serializer_class = TurnSerializer
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        get_object_or_404(Conversation.objects.all(), pk=kwargs["conversation_id"])
-        return super().list(request, *args, **kwargs)
+        rows = Conversation.objects.all()
+        conversation = get_object_or_404(rows, pk=kwargs["conversation_id"])
+        answer = super().list(request, *args, **kwargs)
+        caller = cast("Caller", request.auth)  # MayRead has looked
+        record("transcript.viewed", conversation, actor=caller.actor)
+        return answer
 
     def get_queryset(self) -> QuerySet[Turn]:
         turns = Turn.objects.filter(conversation_id=self.kwargs["conversation_id"])

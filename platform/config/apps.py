@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ConfigConfig(AppConfig):
@@ -8,3 +9,9 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401, PLC0415 - registering is the import's effect
+
+
+class ParleyAdminConfig(AdminConfig):
+    """Django's admin with our site for operators and tenants."""
+
+    default_site = "accounts.admin.site.the_site"

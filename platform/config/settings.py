@@ -5,10 +5,12 @@ Any variable may be read from a file by `NAME_FILE`. `.env.example` lists them a
 a test holds that list against this file.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from environ import FileAwareEnv
 
@@ -38,10 +40,26 @@ DEBUG = False
 SECRET_KEY = required("SECRET_KEY", "demo-only-not-a-secret-demo-only-not-a-secret-demo-only")
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
+
+def proxies() -> list[str]:
+    names: list[str] = [name.strip() for name in env.list("TRUSTED_PROXIES", default=[])]
+    try:
+        for name in names:
+            ip_network(name, strict=False)
+    except ValueError:
+        raise ImproperlyConfigured(
+            "TRUSTED_PROXIES is a list of addresses and networks: 10.0.0.7,10.1.0.0/16."
+        ) from None
+    return names
+
+
+TRUSTED_PROXIES = proxies()
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
+    "unfold.contrib.filters",
+    "config.apps.ParleyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -53,7 +71,11 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "config",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "config.apps.ConfigConfig",
     "accounts",
     "conversations",
 ]
@@ -68,6 +90,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.CallerMiddleware",
 ]
 
@@ -117,8 +140,24 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 KEYSET_FILE = required("KEYSET_FILE", str(DEMO_DIR / "keyset.json"))
+# The key management service's key that the file is encrypted with; empty: it is in the clear.
+KEYSET_KMS_URI = env.str("KEYSET_KMS_URI", default="")
 
 REDIS_URL = env.str("REDIS_URL", default="")
+# Holds the counts of sign-in attempts, which all web processes share. Without Redis there is one
+# web process, whose memory does.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "parley",
+            "OPTIONS": {"serializer": "config.cache.JsonSerializer"},
+        }
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
         {
@@ -155,9 +194,31 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "lobby"
 LOGOUT_REDIRECT_URL = "login"
+
+# Signing in (django-allauth): by e-mail and password, or by passkey; nobody signs up by herself.
+ACCOUNT_ADAPTER = "accounts.sign_in.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Addresses come by invitation or from an operator, and only an operator changes them.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Parley: "
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+# A whole office may sign in from one address; wrong passwords have allauth's stricter limits.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip"}
+USERSESSIONS_ADAPTER = "accounts.sessions.SessionsAdapter"
+MFA_ADAPTER = "accounts.sign_in.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Parley"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be 30 s off
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -173,6 +234,79 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
+    },
+}
+
+# Mail --------------------------------------------------------------------------------
+
+# Without a mail server nothing is sent: links are shown to whoever makes them instead.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+
+
+def mail() -> dict[str, Any]:
+    try:
+        parsed: dict[str, Any] = env.email_url_config(EMAIL_URL or "dummymail://")
+    except (KeyError, ValueError):
+        raise ImproperlyConfigured(
+            "EMAIL_URL is smtp+tls://user:password@host:port, or empty to send no mail."
+        ) from None
+    return parsed
+
+
+globals().update(mail())
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = (
+    env.str("EMAIL_FROM", default="") or f"parley@{urlsplit(PUBLIC_URL).hostname}"
+)
+
+# The admin (django-unfold). Its colours are those of `static/css/tokens.css`.
+UNFOLD = {
+    "SITE_TITLE": "Parley",
+    "SITE_HEADER": "Parley",
+    "SITE_SUBHEADER": "conversations.admin.navigation.whose",
+    "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/favicon.svg"}],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": True,
+    "BORDER_RADIUS": "10px",
+    "STYLES": ["/static/css/admin-tokens.css", "/static/css/admin.css"],
+    "DASHBOARD_CALLBACK": "conversations.admin.home.with_home",
+    "ACCOUNT": {"navigation": [{"title": "My account", "link": "/account/"}]},
+    "SIDEBAR": {"navigation": "conversations.admin.navigation.groups"},
+    "COLORS": {
+        "base": {
+            "50": "#f7f5f1",
+            "100": "#efece6",
+            "200": "#dad5cc",
+            "300": "#b1aba2",
+            "400": "#b1aba2",
+            "500": "#5a5753",
+            "600": "#5a5753",
+            "700": "#4a4742",
+            "800": "#35322e",
+            "900": "#1d1c1b",
+            "950": "#0e0e0d",
+        },
+        "primary": {
+            "50": "#eef5fb",
+            "100": "#d9e9f7",
+            "200": "#b8d7f2",
+            "300": "#9cc8f1",
+            "400": "#8bc0f1",
+            "500": "#7db8f0",
+            "600": "#0f5fa8",
+            "700": "#0c4f8c",
+            "800": "#0a3f70",
+            "900": "#083157",
+            "950": "#10212f",
+        },
+        "font": {
+            "subtle-light": "#5a5753",
+            "subtle-dark": "#b1aba2",
+            "default-light": "#1c1b1a",
+            "default-dark": "#f1eee8",
+            "important-light": "#1c1b1a",
+            "important-dark": "#f1eee8",
+        },
     },
 }
 
@@ -224,6 +358,14 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "control_folder": str(DEMO_DIR / "broker-control"),
     }
 CELERY_BEAT_SCHEDULE = {
+    "seal-audit-entries": {
+        "task": "accounts.tasks.seal_audit_entries",
+        "schedule": 60.0,
+    },
+    "reseal-stragglers": {
+        "task": "accounts.resealing.reseal_stragglers",
+        "schedule": crontab(hour=3, minute=17),
+    },
     "close-abandoned-conversations": {
         "task": "conversations.tasks.close_abandoned_conversations",
         "schedule": 30.0,

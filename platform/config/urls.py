@@ -1,10 +1,14 @@
 """Every address that answers HTTP. Sockets are in `asgi`, the API's own in `conversations.api`."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from config import health
 from conversations import pages
+
+# The admin's own log-in page would know nothing of second factors and limits.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", pages.lobby, name="lobby"),

@@ -2,6 +2,7 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
@@ -9,6 +10,7 @@ from accounts.api_keys import create_api_key
 from accounts.callers import (
     ACTIVE_TENANT,
     Caller,
+    SecondFactorRequired,
     TenantSuspended,
     caller_from_api_key,
     caller_from_session,
@@ -127,3 +129,14 @@ def test_a_caller_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         caller.role = Role.OWNER  # type: ignore[misc]
     assert not any(caller.may(permission) for permission in Permission)
+
+
+def test_a_tenant_may_ask_for_a_second_factor(cast: Cast, keyset_file: object) -> None:
+    Tenant.objects.filter(pk=cast.acme.tenant.pk).update(requires_mfa=True)
+    with pytest.raises(SecondFactorRequired) as refused:
+        caller_from_session(cast.acme.member, {})
+    assert (refused.value.code, bool(refused.value.fix)) == ("second-factor-required", True)
+    assert caller_from_session(cast.globex.member, {}) is not None
+    TOTP.activate(cast.acme.member, "JBSWY3DPEHPK3PXP")
+    assert caller_from_session(cast.acme.member, {}) is not None
+    assert caller_from_api_key(cast.acme.api_key) is not None

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from accounts.credentials import (
     primary_credential,
     set_secret,
 )
+from accounts.keyset import create_keyset
 from accounts.models import Credential, Tenant
 from accounts.tenancy import platform_scope, tenant_scope
 
@@ -157,6 +159,23 @@ def test_a_ciphertext_moved_to_another_row_does_not_open(tenant: Tenant) -> None
         assert thief.state == Credential.State.UNDECRYPTABLE
         with pytest.raises(CredentialOutOfService, match="undecryptable"):
             live_connection_settings(thief)
+
+
+def test_a_key_that_this_machine_lacks_says_nothing_about_the_row(
+    tenant: Tenant, own_keyset: Path
+) -> None:
+    """Another machine may have it: its conversations go on."""
+    credential = make(tenant)
+    ours = own_keyset.read_bytes()
+    own_keyset.unlink()
+    create_keyset(own_keyset)
+    with tenant_scope(tenant.pk):
+        with pytest.raises(CredentialUndecryptable):
+            live_connection_settings(credential)
+        credential.refresh_from_db()
+        assert credential.state == Credential.State.PENDING
+        own_keyset.write_bytes(ours)
+        live_connection_settings(credential)
 
 
 def test_a_revoked_credential_opens_no_more(tenant: Tenant) -> None:

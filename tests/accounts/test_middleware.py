@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, JsonResponse
 from django.test import AsyncClient, Client
@@ -171,3 +172,30 @@ async def test_asynchronous_views_run_in_the_scope(async_client: AsyncClient) ->
         answer = await async_client.get(address)
         assert answer.json() == as_seen(cast.acme.member, cast.acme.tenant)
         assert current_scope() is None
+
+
+def test_who_needs_a_second_factor_sets_it_up_first(
+    client: Client, cast: Cast, keyset_file: object
+) -> None:
+    Tenant.objects.filter(pk=cast.acme.tenant.pk).update(requires_mfa=True)
+    client.force_login(cast.acme.member)
+    assert client.get("/")["Location"] == "/account/second-factor/"
+    refused = client.get("/api/v1/probe/")
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "second-factor-required"
+    page = client.get("/account/second-factor/")
+    assert page.status_code == 200
+    assert "second-factor-required" in page.text
+    TOTP.activate(cast.acme.member, "JBSWY3DPEHPK3PXP")
+    assert client.get("/").json() == as_seen(cast.acme.member, cast.acme.tenant)
+
+
+def test_other_tenants_and_keys_need_none(client: Client, cast: Cast) -> None:
+    Tenant.objects.filter(pk=cast.acme.tenant.pk).update(requires_mfa=True)
+    with tenant_scope(cast.globex.tenant.pk):
+        Membership.objects.create(user=cast.acme.member, role="member")
+    client.force_login(cast.acme.member)
+    assert client.post("/tenant/", {"tenant": str(cast.globex.tenant.pk)}).status_code == 302
+    assert client.get("/").json() == as_seen(cast.acme.member, cast.globex.tenant)
+    answer = Client().get("/api/v1/probe/", headers=bearer(cast.acme.api_key))
+    assert answer.json()["key"] is True

@@ -115,7 +115,9 @@ def test_a_missing_variable_is_named(name: str) -> None:
     assert f"ImproperlyConfigured: {name} is not set" in result.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("WORKER_CAPACITY", "many")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORKER_CAPACITY", "many"), ("TRUSTED_PROXIES", "proxy.example")]
+)
 def test_a_wrong_value_stops_the_process(name: str, value: str) -> None:
     result = load_settings({**GIVEN, name: value})
     assert result.returncode == 1

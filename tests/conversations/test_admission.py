@@ -16,6 +16,7 @@ from accounts.models import Credential, Membership, Tenant
 from accounts.roles import Role
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
+from conversations.access import Ground
 from conversations.admission import Admitted, Refused, admit
 from conversations.models import Agent, Conversation, Lease
 from tests.conversations.talks import make_conversation
@@ -203,3 +204,22 @@ def test_the_page_is_told_when_the_model_is_simulated(cast: Cast, agent: Agent) 
             is_primary=True,
         )
     assert admit(browser(cast.acme.member), start(agent)).hello.simulated is True
+
+
+# --- on what ground -------------------------------------------------------------------
+
+
+def test_the_ground_is_the_session_or_the_key(cast: Cast, agent: Agent) -> None:
+    scope = browser(cast.acme.member)
+    ground = admit(scope, start(agent)).ground
+    assert (ground.tenant_id, ground.user_id) == (cast.acme.tenant.pk, cast.acme.member.pk)
+    assert f"{settings.SESSION_COOKIE_NAME}={ground.session_key}".encode() in scope["headers"][1][1]
+    assert ground.api_key_id is None
+    key, text = create_api_key(cast.acme.tenant, "test", ["talk"])
+    assert admit(scope, start(agent, text)).ground == Ground(cast.acme.tenant.pk, api_key_id=key.pk)
+
+
+def test_a_second_factor_that_is_required_comes_first(cast: Cast, agent: Agent) -> None:
+    Tenant.objects.filter(pk=cast.acme.tenant.pk).update(requires_mfa=True)
+    code = refusal(browser(cast.acme.member), start(agent))
+    assert code == (p.Close.NOT_ALLOWED, "second-factor-required")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client as DjangoClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from accounts.api_keys import create_api_key
+from accounts.api_keys import create_api_key, find_api_key, revoke_api_key
 from accounts.database import in_database
+from accounts.models import Membership, Tenant
+from accounts.tenancy import tenant_scope
 from conversations import protocol as p
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
 from live.simulator.speech import speak
@@ -23,7 +26,7 @@ from tests.conversations.client import dial
 from tests.conversations.page import Page
 
 if TYPE_CHECKING:
-    from accounts.models import Tenant, User
+    from accounts.models import User
     from tests.conversations.conftest import Stage
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("shared_database")]
@@ -220,3 +223,56 @@ async def test_slashes_collapse(server: str, stage: Stage) -> None:
     async with dial(f"{server}//ws//conversations/") as client:
         await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
         await client.page.until(live(client.page))
+
+
+def end_session(stage: Stage) -> None:
+    for session in Session.objects.all():
+        if session.get_decoded().get("_auth_user_id") == str(stage.cast.acme.member.pk):
+            session.delete()
+
+
+def disable_member(stage: Stage) -> None:
+    with tenant_scope(stage.cast.acme.tenant.pk):
+        membership = Membership.objects.get(user=stage.cast.acme.member)
+        membership.state = Membership.State.DISABLED
+        membership.save()
+
+
+def suspend_tenant(stage: Stage) -> None:
+    stage.cast.acme.tenant.state = Tenant.State.SUSPENDED
+    stage.cast.acme.tenant.save()
+
+
+def revoke_key(stage: Stage) -> None:
+    key = find_api_key(stage.key)
+    assert key is not None
+    revoke_api_key(key, "system")
+
+
+@pytest.mark.parametrize(
+    ("end", "codes"),
+    [
+        (end_session, {p.Close.NOT_SIGNED_IN}),
+        # The conversation is stopped too: whichever comes first ends the socket.
+        (disable_member, {p.Close.NOT_ALLOWED, p.Close.NORMAL}),
+        (suspend_tenant, {p.Close.NOT_ALLOWED, p.Close.NORMAL}),
+    ],
+)
+async def test_ended_access_ends_a_persons_socket(
+    server: str, stage: Stage, end: Callable[[Stage], None], codes: set[int]
+) -> None:
+    headers = await in_database(cookie_of, stage.cast.acme.member) | {"Origin": server}
+    async with dial(server, headers=headers) as client:
+        await client.say(p.Start(agent=str(stage.agent.id)))
+        await client.page.until(live(client.page))
+        await in_database(end, stage)
+        assert (await client.closed())[0] in codes
+
+
+async def test_a_revoked_key_ends_its_socket(server: str, stage: Stage) -> None:
+    async with dial(server) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await client.page.until(live(client.page))
+        await in_database(revoke_key, stage)
+        assert await client.errors() == ["not-signed-in"]
+        assert await client.closed() == (4401, "not-signed-in")

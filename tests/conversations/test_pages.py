@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Credential, Membership, Tenant, User
-from accounts.tenancy import tenant_scope
+from accounts.models import AuditEntry, Credential, Membership, Tenant, User
+from accounts.tenancy import platform_scope, tenant_scope
 from conversations import pages
 from conversations.models import Agent, Conversation
 from conversations.states import TurnState
@@ -274,6 +274,19 @@ def test_a_reviewer_reads_one_that_still_runs(cast: Cast, agent: Agent) -> None:
     page = text_of(signed_in(cast.acme.reviewer), f"/review/{row.id}/")
     assert "Do you have size 42?" in page
     assert 'data-testid="person"' in page
+
+
+def test_who_reads_what_others_said_is_recorded(cast: Cast, talk: Conversation) -> None:
+    reviewer = cast.acme.reviewer
+    text_of(signed_in(reviewer), f"/review/{talk.id}/")
+    text_of(signed_in(cast.acme.member), f"/c/{talk.id}/")  # her own
+    for stranger in (cast.acme.member, cast.globex.reviewer):
+        signed_in(stranger).get(f"/review/{talk.id}/")
+    with platform_scope("test"):
+        (entry,) = AuditEntry.objects.filter(action="transcript.viewed")
+    assert (entry.tenant_id, entry.object_id) == (cast.acme.tenant.pk, str(talk.id))
+    assert (entry.actor, entry.ip) == (f"user:{reviewer.pk}", "127.0.0.1")
+    assert "size 42" not in str(vars(entry))
 
 
 # --- all of them ------------------------------------------------------------------------

@@ -44,10 +44,12 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
     spawn = Children()
+    port = free_port()
     environment = {
         "DEMO": "1",
         "DEMO_DIR": str(folder),
-        "PORT": str(free_port()),
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://localhost:{port}",
         "TLS_PORT": str(free_port()),
         # Empty: the demo's own defaults, not the services of the other tests.
         **dict.fromkeys(("DATABASE_URL", "KEYSET_FILE", "REDIS_URL", "SECRET_KEY"), ""),

@@ -12,6 +12,7 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 TEXT_COLOURS = ("ink", "ink-2", "accent", "live", "warn", "bad", "staff")
 BACKGROUNDS = ("bg", "surface", "sunken")
 TOKENS = (ROOT / "static/css/tokens.css").read_text()
+ADMIN_TOKENS = (ROOT / "static/css/admin-tokens.css").read_text()
 LIGHT, DARK = TOKENS.split("@media (prefers-color-scheme: dark)")
 
 
@@ -50,10 +51,18 @@ def test_words_on_the_accent_are_readable(scheme: str) -> None:
 @pytest.mark.parametrize("sheet", sorted((ROOT / "static/css").glob("*.css")), ids=lambda p: p.name)
 def test_colours_and_sizes_come_from_the_tokens(sheet: Path) -> None:
     text = sheet.read_text()
-    if sheet.name != "tokens.css":
+    if sheet.name not in {"tokens.css", "admin-tokens.css"}:
         assert re.findall(r"#[0-9a-fA-F]{3,8}\b", text) == []
-    known = set(re.findall(r"(--[\w-]+):", TOKENS + text))
+    known = set(re.findall(r"(--[\w-]+):", TOKENS + ADMIN_TOKENS + text))
     assert set(re.findall(r"var\((--[\w-]+)", text)) <= known
+
+
+@pytest.mark.parametrize(("scheme", "place"), [(LIGHT, 0), (DARK, 1)], ids=["light", "dark"])
+def test_the_admin_has_the_same_colours(scheme: str, place: int) -> None:
+    theirs = ADMIN_TOKENS.split("}")[place]
+    colours = re.findall(r"#[0-9a-f]{6}", theirs)
+    assert len(colours) > 8
+    assert set(colours) <= set(re.findall(r"#[0-9a-f]{6}", scheme)) | {"#ffffff"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))

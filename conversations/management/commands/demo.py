@@ -53,6 +53,8 @@ class Command(BaseCommand):
         prepare_folder(fresh=os.environ.get("FRESH") == "1")
         for wanted, name in ((port, "PORT"), (tls_port, "TLS_PORT")):
             refuse_busy(wanted, name)
+        # The links that the children make lead to this port.
+        os.environ.setdefault("PUBLIC_URL", f"http://localhost:{port}")
         ca, certificate, key = ensure_certificate(settings.DEMO_DIR)
         tls = ["--tls-cert", str(certificate), "--tls-key", str(key)]
         self.stdout.write("Setting up the database…")

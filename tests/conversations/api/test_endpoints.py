@@ -9,7 +9,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.api_keys import create_api_key
-from accounts.models import Tenant
+from accounts.models import ApiKey, AuditEntry, Tenant
+from accounts.tenancy import platform_scope
 from conversations.api.pagination import InSpokenOrder, NewestFirst
 from conversations.models import Agent, Conversation
 from conversations.states import ConversationState, TurnState
@@ -141,8 +142,24 @@ def test_the_number_of_queries_does_not_grow(
     acme.get(LIST)  # notes the key's use, which is written once a minute
     with django_assert_num_queries(2):  # the key, the rows
         acme.get(LIST)
-    with django_assert_num_queries(3):  # the key, the conversation, its turns
+    with django_assert_num_queries(4):  # the key, the conversation, its turns, who read them
         acme.get(address(made[-1].id, "turns/"))
+
+
+def test_who_reads_a_transcript_is_recorded(
+    cast: Cast, agent: Agent, acme: Client, globex: Client
+) -> None:
+    row = make_conversation(agent, cast.acme.member)
+    for client in (acme, globex):
+        client.get(address(row.id, "turns/"))
+        client.get(address(row.id))  # holds no words
+    signed_in(cast.acme.reviewer).get(address(row.id, "turns/"))
+    with platform_scope("test"):
+        key = ApiKey.objects.get(tenant=cast.acme.tenant)
+        entries = AuditEntry.objects.filter(action="transcript.viewed").order_by("id")
+        told = list(entries.values_list("actor", "object_id", "tenant_id"))
+    actors = [f"key:{key.pk}", f"user:{cast.acme.reviewer.pk}"]
+    assert told == [(actor, str(row.id), cast.acme.tenant.pk) for actor in actors]
 
 
 PATHS: list[Callable[[Conversation], str]] = [
