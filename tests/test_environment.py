@@ -46,6 +46,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.full  # it makes a virtual environment, as every run of `make test` does
 def test_the_newest_python_that_works_is_taken_once(checkout: Checkout) -> None:
     checkout.add("python3.14", "echo 'shim: python3.14 is not installed' >&2; exit 127")
     works = checkout.add("python3.13", f'exec "{sys.executable}" "$@"')

@@ -183,7 +183,7 @@ async def test_go_away_means_a_rotation_with_the_handle() -> None:
 
 async def test_a_due_rotation_waits_for_the_answer_s_end() -> None:
     async with (
-        Simulator(pace=pace(go_away=0.3, playback=0.1), resume_wait=0.0) as simulator,
+        Simulator(pace=pace(go_away=0.3, playback=0.03), resume_wait=0.0) as simulator,
         talk_with(simulator) as talk,
     ):
         talk.session.send_text("Tell me a long story")
