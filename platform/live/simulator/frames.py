@@ -6,6 +6,7 @@ defaults left out (section 4.1 of the protocol notes).
 
 import base64
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,18 @@ _MARK = "\u0000"
 def frame(message: Mapping[str, Any]) -> bytes:
     """Return any message as one frame."""
     return json.dumps(message, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def binary_frame(message: bytes) -> bytes:
+    """Return a message as one binary frame of a WebSocket, unmasked (RFC 6455, 5.2)."""
+    size = len(message)
+    if size < 126:
+        head = struct.pack("!BB", 0x82, size)
+    elif size < 65536:
+        head = struct.pack("!BBH", 0x82, 126, size)
+    else:
+        head = struct.pack("!BBQ", 0x82, 127, size)
+    return head + message
 
 
 def content(**fields: Any) -> bytes:

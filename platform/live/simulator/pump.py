@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.protocol import State
 
+from live.simulator import frames
 from live.simulator.front import FrontConnection
 from live.simulator.pongs import LatePongs
 from live.simulator.scripted import Scripted
@@ -44,6 +45,8 @@ class Pump:
         self._ring = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._receiving = False
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stalled_until = 0.0
         self._late_pongs = 0
 
@@ -54,12 +57,13 @@ class Pump:
         """
         self._talk.start(time.monotonic())
         self._arm()
-        tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._tick())}
+        tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._tick()), self._failed}
         try:
             done, _running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task
         finally:
+            self._hear_directly(None)
             self._disarm()
             self._read_on()
             for task in tasks:
@@ -69,13 +73,39 @@ class Pump:
     async def _read(self) -> None:
         # The real server takes nothing before setupComplete: early frames wait in the socket.
         await self._ready.wait()
+        self._hear_directly(self._hear)
         while True:
+            self._receiving = True
             frame = await self._connection.recv()
-            if self._check is not None:
-                self._check()
-            self._talk.receive(frame, time.monotonic())
+            self._receiving = False
+            if self._failed.done():
+                await self._failed  # what follows a refused message is not taken
+            self._receive(frame)
             await self._flush()
             self._arm()
+
+    def _receive(self, frame: str | bytes) -> None:
+        if self._check is not None:
+            self._check()
+        self._talk.receive(frame, time.monotonic())
+
+    def _hear_directly(self, hear: Callable[[str], bool] | None) -> None:
+        if isinstance(self._connection, FrontConnection):
+            self._connection.hear = hear
+
+    def _hear(self, frame: str) -> bool:
+        """Take a message and answer it at once, unless something has to be waited for."""
+        if not self._receiving or self._writing.locked() or self._must_wait():
+            return False
+        try:
+            self._receive(frame)
+            for answer in self._talk.take():
+                self._send(answer)
+            self._arm()
+        except Exception as error:  # noqa: BLE001 - whatever it is, `run` raises it
+            self._hear_directly(None)
+            self._failed.set_exception(error)
+        return True
 
     async def _tick(self) -> None:
         while True:
@@ -93,8 +123,25 @@ class Pump:
     async def _flush(self) -> None:
         async with self._writing:
             for frame in self._talk.take():
-                await self._connection.send(frame)
-                self._silence.broken(time.monotonic())
+                if self._must_wait():
+                    await self._connection.send(frame)
+                    self._silence.broken(time.monotonic())
+                else:
+                    self._send(frame)
+
+    def _must_wait(self) -> bool:
+        """Whether the client reads too slowly, or the connection is closing."""
+        connection = self._connection
+        is_open = connection.protocol.state is State.OPEN
+        return connection.paused or not is_open or connection.transport.is_closing()
+
+    def _send(self, frame: str | bytes) -> None:
+        # Tasks, contexts, checks and frame objects of `send` cost more than the rest of an echo.
+        if isinstance(frame, bytes):
+            self._connection.transport.write(frames.binary_frame(frame))
+        else:
+            broadcast((self._connection,), frame)
+        self._silence.broken(time.monotonic())
 
     def _listen(self) -> None:
         if isinstance(self._connection, FrontConnection):

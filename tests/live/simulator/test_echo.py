@@ -30,6 +30,21 @@ def test_both_casings_and_alphabets() -> None:
     assert echoed(stage)[:8] == pcm[:8]
 
 
+@pytest.mark.parametrize("padding", ["", "="])
+def test_padding_may_be_left_out(padding: str) -> None:
+    stage = echo()
+    data = base64.b64encode(bytes(range(200, 208))).decode().rstrip("=") + padding
+    stage.send({"realtimeInput": {"audio": {"data": data, "mimeType": "audio/pcm"}}})
+    assert echoed(stage)[:8] == bytes(range(200, 208))
+
+
+def test_a_mime_type_without_a_rate_means_16_khz() -> None:
+    stage = echo()
+    data = base64.b64encode(bytes(320)).decode()
+    stage.send({"realtimeInput": {"audio": {"data": data, "mimeType": "audio/pcm"}}})
+    assert len(echoed(stage)) == 480
+
+
 def test_the_rest_of_the_answer_is_sound() -> None:
     stage = echo()
     stage.send(audio_message(bytes(3200)))
@@ -61,6 +76,8 @@ def test_what_has_nothing_to_echo_is_taken_quietly() -> None:
         {"realtimeInput": {"audio": {"data": "AAAAAAAAAAAAAAAA", "mimeType": "audio/wav"}}},
         {"realtimeInput": {"audio": {"data": "????????????????", "mimeType": "audio/pcm"}}},
         {"realtimeInput": {"audio": {"data": "AAAA", "mimeType": 5}}},
+        {"realtimeInput": {"audio": {"data": "A" * 400 + "????", "mimeType": "audio/pcm"}}},
+        {"realtimeInput": {"audio": {"data": "AAAA", "mimeType": "audio/pcm"}, "nonsense": 1}},
     ],
 )
 def test_it_refuses_as_the_conversation_does(message: dict[str, object]) -> None:

@@ -1,6 +1,9 @@
 import base64
 import json
 
+import pytest
+from websockets.frames import Frame, Opcode
+
 from live.simulator import frames
 from tests.live.samples import on_the_wire, sample
 
@@ -54,3 +57,9 @@ def test_a_part_and_the_end_of_a_transcript() -> None:
     assert json.loads(frames.transcription("inputTranscription", "", finished=True)) == {
         "serverContent": {"inputTranscription": {"finished": True}}
     }
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_a_binary_frame_is_the_one_that_websockets_makes(size: int) -> None:
+    message = bytes(size)
+    assert frames.binary_frame(message) == Frame(Opcode.BINARY, message).serialize(mask=False)

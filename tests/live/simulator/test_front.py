@@ -5,9 +5,12 @@ import pytest
 import trustme
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from live.simulator.front import (
     MAX_BODY,
+    FrontConnection,
     HttpRequest,
     HttpResponse,
     answering,
@@ -154,3 +157,95 @@ async def test_an_answer_may_send_a_browser_elsewhere() -> None:
         received = await exchange(port, [b"GET /auth HTTP/1.1\r\nHost: h\r\n\r\n"])
     assert received.startswith(b"HTTP/1.1 302 ")
     assert b"Location: http://127.0.0.1:1/?code=x\r\n" in received
+
+
+async def heard_and_received(
+    pieces: list[list[bytes]], *, takes: bool = True
+) -> tuple[list[str], list[str | bytes]]:
+    """Let a server read these pieces; return what `hear` was given, and what `recv`.
+
+    Those of one list come one right after the other; then `recv` has its turn.
+    """
+    heard: list[str] = []
+    received: list[str | bytes] = []
+    connections: list[FrontConnection] = []
+    gone = asyncio.Event()
+
+    def hear(text: str) -> bool:
+        heard.append(text)
+        return takes
+
+    async def listen(socket: ServerConnection) -> None:
+        assert isinstance(socket, FrontConnection)
+        connections.append(socket)
+        socket.hear = hear
+        received.extend([message async for message in socket])
+        gone.set()
+
+    async with (
+        serve(listen, "127.0.0.1", 0, create_connection=answering(answer)) as server,
+        connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/") as socket,
+    ):
+        for together in pieces:
+            await (await socket.ping())
+            for piece in together:
+                # A socket might cut it into others.
+                connections[0].data_received(piece)
+        await socket.close()
+        await gone.wait()
+    return heard, received
+
+
+def masked(text: str | bytes, *, opcode: Opcode = Opcode.TEXT, fin: bool = True) -> bytes:
+    data = text.encode() if isinstance(text, str) else text
+    return Frame(opcode, data, fin).serialize(mask=True)
+
+
+LONG, LONGER = "a" * 126, "b" * 65535
+
+
+async def test_whole_texts_are_heard_at_once_several_in_a_row_too() -> None:
+    pieces = [[masked(LONG)], [masked(LONGER) + masked(LONG + "é")]]
+    assert await heard_and_received(pieces) == ([LONG, LONGER, LONG + "é"], [])
+
+
+@pytest.mark.parametrize("text", ["", "c" * 125, "d" * 65536])
+async def test_rare_sizes_and_binary_messages_are_for_recv(text: str) -> None:
+    binary = masked(LONG, opcode=Opcode.BINARY)
+    assert await heard_and_received([[masked(text)], [binary]]) == ([], [text, LONG.encode()])
+
+
+async def test_what_follows_a_message_for_recv_does_not_overtake_it() -> None:
+    pieces = [[masked("short"), masked(LONG)], [masked(LONG)]]
+    assert await heard_and_received(pieces) == ([LONG], ["short", LONG])
+
+
+async def test_nothing_comes_into_the_middle_of_a_message_in_fragments() -> None:
+    first = masked(LONG, fin=False)
+    rest = masked("!", opcode=Opcode.CONT)
+    heard, received = await heard_and_received([[first], [rest], [masked(LONG)]])
+    assert (heard, received) == ([LONG], [LONG + "!"])
+
+
+async def test_what_is_not_taken_is_for_recv() -> None:
+    heard, received = await heard_and_received([[masked(LONG)], [masked(LONGER)]], takes=False)
+    assert heard == received == [LONG, LONGER]
+
+
+async def test_a_frame_in_pieces_is_read_in_its_turn() -> None:
+    whole = masked(LONG)
+    pieces = [[whole[:20], whole[20:] + masked(LONGER)], [masked(LONG)]]
+    assert await heard_and_received(pieces) == ([LONG], [LONG, LONGER])
+
+
+async def test_a_text_that_is_no_utf_8_is_refused() -> None:
+    async with (
+        serve(echo, "127.0.0.1", 0, create_connection=answering(answer)) as server,
+        connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/") as socket,
+    ):
+        next(iter(server.connections)).hear = lambda _text: True  # type: ignore[attr-defined]
+        socket.transport.write(masked(b"\xff" * 200))
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1007

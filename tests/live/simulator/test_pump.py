@@ -1,9 +1,13 @@
 import asyncio
+import base64
 import json
 import time
+from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from live.simulator import Pace, Script, Simulator
 from live.simulator.echo import Echo
@@ -55,6 +59,40 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
         await send(other, audio_message(bytes(320)))
         assert await receive_until(other, "audio")
         stalled.transport.abort()
+
+
+async def test_answers_are_in_the_order_of_messages_of_every_kind() -> None:
+    """Whole texts are taken as they arrive, binary and split ones are read: none overtakes."""
+    async with Simulator(scenario="echo", pace=QUICK) as simulator, dial(simulator) as socket:
+        await set_up(socket)
+        for number in range(30):
+            frame = json.dumps(audio_message(bytes([number]) * 320))
+            await socket.send(frame.encode() if number % 3 == 1 else frame)
+            if number % 3 == 2:
+                await socket.send([frame[:200], frame[200:]])
+        answers = [await receive_until(socket, "audio") for _ in range(40)]
+    found = [first_byte(messages[-1]) for messages in answers]
+    assert found == sorted(found)
+    assert set(found) == set(range(30))
+
+
+def first_byte(message: dict[str, Any]) -> int:
+    data = message["serverContent"]["modelTurn"]["parts"][0]["inlineData"]["data"]
+    return base64.b64decode(data)[0]
+
+
+async def test_a_message_taken_as_it_arrives_can_be_refused() -> None:
+    async with Simulator(scenario="echo", pace=QUICK) as simulator, dial(simulator) as socket:
+        await set_up(socket)
+        await send(socket, audio_message(bytes(320)))
+        await send(socket, {"nonsense": "x" * 200})
+        await send(socket, audio_message(bytes(320)))
+        assert await receive_until(socket, "audio")
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1007
+    assert 'Unknown name "nonsense"' in caught.value.rcvd.reason
 
 
 async def test_time_goes_on_without_any_message() -> None:
