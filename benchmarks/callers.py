@@ -90,6 +90,7 @@ class Caller(ABC, asyncio.Protocol):
         """Hang up, and wait until the socket is closed."""
         if self._is_open and not self._gone.done():
             self._is_open = False
+            self._opening.receive_data(self._rest)
             self._opening.send_close(1000)
             self._write()
             try:

@@ -96,7 +96,7 @@ def _capacities(rows: Sequence[Row]) -> Iterator[str]:
         for row in [row for row in rows if row.kind == kind][-1:]:
             yield (
                 f"Scenario `{kind}`: {row.cost:.3f} CPU-ms per session and second with "
-                f"{row.sessions:,} sessions, so one core holds {1000 / row.cost:,.0f} of them."
+                f"{row.sessions:,} sessions: one core has time for {1000 / row.cost:,.0f}."
             )
 
 

@@ -51,7 +51,7 @@ MARKS = (
     "<!-- simulator: written by `benchmarks/simulator.py --write` -->",
     "<!-- end of simulator -->",
 )
-SESSIONS = (100, 500)
+SESSIONS = (100, 1000)
 TALKING = 100
 SECONDS = 10.0
 ROUNDS = 3
@@ -79,12 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write:
         write(text)
     print(f"\n{text}")
-    return 1 if any(run.lost for run in runs) or (held and held.lost) else 0
+    ours = [run for run in (*runs, held) if run and run.kind != BARE]
+    return 1 if any(run.lost for run in ours) else 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=numbers, default=SESSIONS, metavar="100,500")
+    parser.add_argument("--sessions", type=numbers, default=SESSIONS, metavar="100,1000")
     parser.add_argument("--talking", type=int, default=TALKING, help="conversations; 0 for none")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="measured, of each run")
     parser.add_argument("--rounds", type=int, default=ROUNDS)

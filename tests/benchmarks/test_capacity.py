@@ -44,10 +44,10 @@ def test_without_the_yardstick_there_is_no_ratio() -> None:
 def test_how_many_one_core_holds_is_told_by_the_run_with_the_most_sessions() -> None:
     more = replace(ECHOED, sessions=500, cost=0.6)
     [echo] = lines(ECHOED, more, about="- Scenario")
-    assert echo.endswith("with 500 sessions, so one core holds 1,667 of them.")
+    assert echo.endswith("with 500 sessions: one core has time for 1,667.")
     echo, talked = lines(TALKED, more, held=HELD, about="- Scenario")
-    assert echo.endswith("with 1,000 sessions, so one core holds 2,000 of them.")
-    assert talked.endswith("with 100 sessions, so one core holds 200 of them.")
+    assert echo.endswith("with 1,000 sessions: one core has time for 2,000.")
+    assert talked.endswith("with 100 sessions: one core has time for 200.")
 
 
 def test_what_was_late_while_they_were_held() -> None:
