@@ -108,7 +108,9 @@ class FrontConnection(ServerConnection):
 
     def _all_is_read(self) -> bool:
         protocol = self.protocol
-        partly_there = protocol.reader.buffer or protocol.current_size is not None
+        # websockets 15 and 16, on which older SDKs run, have another name for it.
+        size = getattr(protocol, "current_size", getattr(protocol, "cur_size", None))
+        partly_there = protocol.reader.buffer or size is not None
         return protocol.state is State.OPEN and not partly_there and not self.recv_messages.frames
 
     def _choose(self) -> None:
