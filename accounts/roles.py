@@ -55,6 +55,11 @@ def allows(role: Role | str, permission: Permission) -> bool:
     return role in Role.values and permission in _ALLOWED[Role(role)]
 
 
+def roles_with(permission: Permission) -> list[Role]:
+    """The roles that may do `permission`."""
+    return [role for role in Role if permission in _ALLOWED[role]]
+
+
 def scope_allows(scope: str, permission: Permission) -> bool:
     """Whether an API key's scope covers `permission`. An unknown scope covers nothing."""
     return permission in KEY_SCOPES.get(scope, frozenset())

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.audit.sealing import seal_all
-from accounts.resealing import reseal_stragglers  # noqa: F401 - Celery finds its task here
+from accounts.letters import post_letter  # noqa: F401 - Celery finds the tasks here
+from accounts.resealing import reseal_stragglers  # noqa: F401
 
 
 @shared_task
