@@ -9,6 +9,8 @@ TOOLS := .cache/tools
 PORT ?= 8000
 TLS_PORT ?= 8443
 TEST ?=
+# Each process has a PostgreSQL and a Redis of its own; whoever is done takes over from the other.
+SPREAD := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-full chaos bench lint fmt audit lock runtime development programs
 
@@ -16,14 +18,14 @@ TEST ?=
 demo: runtime
 	@DEMO=1 PORT=$(PORT) TLS_PORT=$(TLS_PORT) FRESH=$(FRESH) REAL=$(REAL) exec $(PY) manage.py demo
 
-# The suite in ten minutes at most; TEST=tests/live narrows it.
+# The suite in ten minutes at most, on all cores; TEST=tests/live narrows it.
 test: development programs
-	$(PY) -m pytest $(TEST)
+	$(PY) -m pytest $(SPREAD) $(TEST)
 
 # Everything long as well: older SDKs, each in a virtual environment under .cache/sdk, many kills,
 # long cuts.
 test-full: development programs
-	$(PY) -m pytest -m "not chaos" --timeout 900 $(TEST)
+	$(PY) -m pytest $(SPREAD) -m "not chaos" --timeout 900 $(TEST)
 
 # Random fault schedules.
 chaos: development programs

@@ -27,6 +27,9 @@ FOREIGN_NAMES = frozenset(
     "KEYSET_KMS_URI ALL_PROXY HTTP_PROXY HTTPS_PROXY WS_PROXY WSS_PROXY DATABASE_URL_FILE "
     "REDIS_URL_FILE".split()
 )
+# The names that this run has put into its environment, for the processes it is shared among
+# (`pytest -n 2`): each of them starts services of its own, or one would flush another's tables.
+OURS = "PARLEY_TEST_SERVICES"
 SERVICES = pytest.StashKey["Services"]()
 
 
@@ -81,6 +84,8 @@ def _open(stream: IO[str] | None) -> IO[str]:
 
 def clean(environment: MutableMapping[str, str]) -> None:
     """Remove what must not reach a test, under its name or as `NAME_FILE`."""
+    for name in environment.pop(OURS, "").split():
+        environment.pop(name, None)
     for name in list(environment):
         plain = name.upper().removesuffix("_FILE")
         foreign = plain in FOREIGN_NAMES or name.upper() in FOREIGN_NAMES
@@ -97,6 +102,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         raise pytest.UsageError(str(error)) from error
     early_config.stash[SERVICES] = services
     early_config.add_cleanup(services.stop)
+    os.environ[OURS] = " ".join(services.environment.keys() - os.environ.keys())
     os.environ.update(services.environment)
     for folder in (str(ROOT), str(ROOT / "platform")):
         if folder not in sys.path:

@@ -27,7 +27,7 @@ def serve(folder: Path, stack: ExitStack) -> None:
         # Nothing listens there: a test that forgets the simulator fails, and never dials out.
         "GEMINI_BASE_URL": "http://127.0.0.1:9",
         "DATABASE_URL": os.environ.get("DATABASE_URL") or postgres.url(folder),
-        "REDIS_URL": os.environ.get("REDIS_URL") or stack.enter_context(redis.running(folder)),
+        "REDIS_URL": redis.given() or stack.enter_context(redis.running(folder)),
     }
     _say({"environment": environment})
     for line in sys.stdin:

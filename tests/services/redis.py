@@ -1,16 +1,29 @@
 """A Redis of our own on a free port of the loopback interface, without persistence."""
 
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.services import ServiceError
 from tests.services.programs import REDIS, find_redis
 
 ATTEMPTS = 5
 PAUSE = 0.02  # seconds between two looks at a starting server
+
+
+def given() -> str:
+    """The URL of `REDIS_URL`, "" if there is none. The processes of a run that is shared among
+    several (`gw0`, `gw1` …) take the database numbers after it."""
+    url, process = os.environ.get("REDIS_URL", ""), os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not url or not process:
+        return url
+    scheme, server, path, query, _ = urlsplit(url)
+    number = int(path.strip("/") or 0) + 1 + int(process.removeprefix("gw"))
+    return urlunsplit((scheme, server, f"/{number}", query, ""))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.services import ROOT, clean
+from tests.services import OURS, ROOT, clean
+from tests.services import redis as test_redis
 from tests.services.programs import CHROMIUM, POSTGRESQL, PROGRAMS, find_postgres
 
 Server = subprocess.Popen[str]
@@ -100,6 +101,30 @@ def test_clean_keeps_what_is_not_ours() -> None:
     }
     clean(environment)
     assert environment == {"DATABASE_URL": "kept", "HOME": "kept"}
+
+
+def test_a_process_of_a_shared_run_starts_services_of_its_own() -> None:
+    environment = {OURS: "DATABASE_URL SECRET_KEY", "DATABASE_URL": "x", "SECRET_KEY": "x"}
+    environment["REDIS_URL"] = "given"
+    clean(environment)
+    assert environment == {"REDIS_URL": "given"}
+
+
+@pytest.mark.parametrize(
+    ("url", "process", "expected"),
+    [
+        ("", "gw0", ""),
+        ("redis://:secret@host:7000/2", "", "redis://:secret@host:7000/2"),
+        ("redis://:secret@host:7000/2", "gw1", "redis://:secret@host:7000/4"),
+        ("rediss://host?timeout=3", "gw0", "rediss://host/1?timeout=3"),
+    ],
+)
+def test_a_given_redis_is_shared_by_number(
+    monkeypatch: pytest.MonkeyPatch, url: str, process: str, expected: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", process)
+    assert test_redis.given() == expected
 
 
 def test_advice_is_one_command() -> None:

@@ -33,21 +33,22 @@ def test_a_part_of_a_message_is_not_read(
     assert frames.read_message(whole[: data.draw(st.integers(0, len(whole) - 1))], LIMIT) is None
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        Frame(Opcode.TEXT, b"first", fin=False).serialize(mask=True),
-        Frame(Opcode.CONT, b"more").serialize(mask=True),
-        b"\xc1\x85" + bytes(4 + 5),  # compressed
-        Frame(Opcode.PING, b"are you there?").serialize(mask=True),
-        Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True),
-        Frame(Opcode.TEXT, b"no mask").serialize(mask=False),
-        Frame(Opcode.BINARY, bytes(LIMIT + 1)).serialize(mask=True),
-        b"\x82\xfe\x00\x05" + bytes(4 + 5),  # 5 bytes, said in 16 bits
-        b"\x82\xff" + (300).to_bytes(8, "big") + bytes(4 + 300),  # 300 bytes, said in 64 bits
-        b"\x83\x80" + bytes(4),  # an opcode that RFC 6455 reserves
-    ],
-)
+# Named, because a mask is random, and a test has one name in all processes of a run.
+NOT_PLAIN = {
+    "first of several": Frame(Opcode.TEXT, b"first", fin=False).serialize(mask=True),
+    "last of several": Frame(Opcode.CONT, b"more").serialize(mask=True),
+    "compressed": b"\xc1\x85" + bytes(4 + 5),
+    "ping": Frame(Opcode.PING, b"are you there?").serialize(mask=True),
+    "close": Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True),
+    "no mask": Frame(Opcode.TEXT, b"no mask").serialize(mask=False),
+    "too large": Frame(Opcode.BINARY, bytes(LIMIT + 1)).serialize(mask=True),
+    "5 bytes, said in 16 bits": b"\x82\xfe\x00\x05" + bytes(4 + 5),
+    "300 bytes, said in 64 bits": b"\x82\xff" + (300).to_bytes(8, "big") + bytes(4 + 300),
+    "an opcode that RFC 6455 reserves": b"\x83\x80" + bytes(4),
+}
+
+
+@pytest.mark.parametrize("frame", NOT_PLAIN.values(), ids=NOT_PLAIN.keys())
 def test_what_is_not_plain_is_left_to_autobahn(frame: bytes) -> None:
     assert frames.read_message(frame, LIMIT) is None
 
