@@ -25,14 +25,14 @@ DEAF = (
 )
 SILENT = "import signal; signal.pause()"
 PARENT = f"""
-import sys, time
+import signal, sys
 from pathlib import Path
 from conversations.demo.supervisor import Child
 command = [sys.executable, "-c", {SERVES!r}]
 child = Child("child", command, ready="now ready", logs=Path(sys.argv[1]))
 child.wait_ready()
 print(child._process.pid, flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 Start = Callable[[str], Child]
