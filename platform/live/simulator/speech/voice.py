@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ def phrase_pcm(text: str, rate: int, *, pitch: float = PITCH_HZ) -> bytes:
     return b"".join(words)
 
 
+@lru_cache(maxsize=512)  # the same words come again and again; 20 KB each
 def _word(word: str, rate: int, pitch: float) -> bytes:
     found = sounds(word)
     silence = bytes(2 * round(gap_after(word) * rate))
