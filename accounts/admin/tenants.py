@@ -3,18 +3,34 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin as UnfoldModelAdmin
+from django.shortcuts import render
+from unfold.widgets import UnfoldAdminEmailInputWidget
 
-from accounts.admin.base import TenantAdmin
+from accounts import invitations
+from accounts.admin.base import FormBase, TenantAdmin
 from accounts.admin.effects import effects_of_suspension
 from accounts.admin.visitors import actor_of, caller_of, is_operator
 from accounts.audit import record
 from accounts.models import Tenant
-from accounts.roles import Permission
+from accounts.roles import Permission, Role
+
+
+class OrganisationForm(FormBase):
+    owner_email = forms.EmailField(
+        label="first owner's e-mail",
+        required=False,
+        widget=UnfoldAdminEmailInputWidget,
+        help_text="They are invited as its owner, and set up everything else themselves.",
+    )
+
+    class Meta:
+        model = Tenant
+        fields = ("name", "slug", "requires_mfa")
 
 
 @admin.register(Tenant)
@@ -24,11 +40,10 @@ class OrganisationAdmin(TenantAdmin):
     deletable = False  # suspend it instead
     kept = ()
     operator_only = ()
-    form = UnfoldModelAdmin.form
+    form = OrganisationForm
     list_display = ("name", "slug", "state", "created_at")
     list_filter = ("state",)
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "requires_mfa", "state", "created_at")
     readonly_fields = ("state", "created_at")
     actions = ("suspend", "resume")
 
@@ -42,6 +57,36 @@ class OrganisationAdmin(TenantAdmin):
     def of_tenant(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         caller = caller_of(request)
         return rows.filter(pk=caller.tenant_id) if caller else rows.none()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        later = ("owner_email",) if obj is None else ("state", "created_at")
+        return ("name", "slug", "requires_mfa", *later)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if email := form.cleaned_data.get("owner_email"):
+            # Kept on the object until this request's answer, and nowhere else.
+            obj.invited = invitations.invite(
+                obj, email, Role.OWNER, actor=actor_of(request), created_by=request.user
+            )
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """After an invitation that no mail server can carry: the link, once."""
+        invitation, link = getattr(obj, "invited", (None, ""))
+        if invitation is None or invitations.send(invitation, link, "The operator of this service"):
+            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return answer
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{obj.name} is ready for its owner",
+            "opts": self.opts,
+            "invitation": invitation,
+            "link": link,
+        }
+        # No redirect and no message: both would put the link where it stays.
+        return render(request, "accounts/owner_invited.html", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         shown = super().get_readonly_fields(request, obj)

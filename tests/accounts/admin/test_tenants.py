@@ -1,4 +1,8 @@
+import re
+from typing import Any
+
 import pytest
+from django.core import mail
 from django.test import Client
 
 from accounts.models import AuditEntry, Tenant
@@ -55,6 +59,26 @@ def test_an_operator_adds_one(operator: Client) -> None:
     assert operator.post("/admin/accounts/tenant/add/", fields).status_code == 302
     assert Tenant.objects.get(slug="initech").is_active
     assert audited()[-1] == "tenant.created"
+
+
+def test_its_first_owner_is_invited(cast: Cast, operator: Client, client: Client) -> None:
+    fields = {"name": "Initech", "slug": "initech", "owner_email": "Bill@initech.example"}
+    made = operator.post("/admin/accounts/tenant/add/", fields)
+    link = re.search(r"http\S+/invitation/\?key=[0-9a-f]{64}", made.text)
+    assert link is not None
+    assert made.headers["Cache-Control"].startswith("max-age=0")
+    assert audited()[-2:] == ["tenant.created", "invitation.created"]
+    assert "bill@initech.example" in client.get(link[0], follow=True).text
+    form = operator.get(f"/admin/accounts/tenant/{cast.acme.tenant.pk}/change/").text
+    assert 'name="owner_email"' not in form
+
+
+def test_where_there_is_mail_the_owner_gets_the_link(operator: Client, settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://localhost"
+    fields = {"name": "Initech", "slug": "initech", "owner_email": "bill@initech.example"}
+    made = operator.post("/admin/accounts/tenant/add/", fields, follow=True)
+    assert "/invitation/" not in made.text
+    assert [each.to for each in mail.outbox] == [["bill@initech.example"]]
 
 
 def test_its_own_people_name_theirs_and_nothing_else(cast: Cast) -> None:
