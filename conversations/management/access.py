@@ -24,6 +24,7 @@ class SimulatorAccess(msgspec.Struct):
     url: str
     tls_url: str
     api_key: str
+    key_file: str = ""  # a service account's; the demo's simulator makes it
 
 
 class LogIn(msgspec.Struct):

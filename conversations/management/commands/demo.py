@@ -59,7 +59,7 @@ class Command(BaseCommand):
         tls = ["--tls-cert", str(certificate), "--tls-key", str(key)]
         self.stdout.write("Setting up the database…")
         call_command("migrate", verbosity=0)
-        simulator = Simulated(free_port(), free_port(), simulator_key())
+        simulator = Simulated(*simulator_ports(), simulator_key())
         children.append(manage("simulator", *simulator.options, *tls, ready="serves at"))
         self.seed(simulator, port, tls_port, ca)
         ports = ["--port", str(port), "--tls-port", str(tls_port)]
@@ -85,6 +85,7 @@ class Command(BaseCommand):
             simulator_url=f"http://127.0.0.1:{simulator.port}",
             simulator_tls_url=f"https://127.0.0.1:{simulator.tls_port}",
             simulator_key=simulator.key,
+            simulator_key_file=str(key_file()),
             stdout=self.stdout,
         )
 
@@ -102,6 +103,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{who:<20}{email:<32}{password}")
         self.stdout.write(
             "\nAPI keys, the TLS address and all of the above: .demo/access.json"
+            "\nA service account's key file, to add a credential with: .demo/service-account.json"
             f"\nTLS for the official SDKs: {access['tls_url']} (browsers warn: the certificate "
             "is the demo's own)\nCtrl-C ends everything.\n"
         )
@@ -117,7 +119,7 @@ class Simulated:
     @property
     def options(self) -> list[str]:
         ports = ["--port", str(self.port), "--tls-port", str(self.tls_port)]
-        return [*ports, "--api-key", self.key]
+        return [*ports, "--api-key", self.key, "--key-file", str(key_file())]
 
 
 def stop(number: int, frame: object) -> None:
@@ -152,6 +154,25 @@ def prepare_folder(*, fresh: bool) -> None:
         create_keyset(keyset)
 
 
+def key_file() -> Path:
+    """A key file as Google gives them, which the simulator accepts and makes."""
+    folder: Path = settings.DEMO_DIR
+    return folder / "service-account.json"
+
+
+def simulator_ports() -> tuple[int, int]:
+    """The simulator's ports are those of the last run, if they are still free: they stand in
+    the key file, and in credentials that people have made."""
+    file: Path = settings.DEMO_DIR / "simulator-ports"
+    ports = [int(word) for word in file.read_text().split()] if file.exists() else []
+    if len(ports) == 2 and not any(is_taken(port) for port in ports):
+        return ports[0], ports[1]
+    key_file().unlink(missing_ok=True)
+    chosen = free_port(), free_port()
+    file.write_text("{} {}".format(*chosen))
+    return chosen
+
+
 def simulator_key() -> str:
     """One key for the simulator over all runs: the stored credentials hold it."""
     file: Path = settings.DEMO_DIR / "simulator-key"
@@ -169,14 +190,20 @@ def chosen_port(variable: str, default: int) -> int:
 
 
 def refuse_busy(port: int, variable: str) -> None:
+    if is_taken(port):
+        raise CommandError(
+            f"Port {port} is taken. Choose another one: make demo {variable}={port + 1}"
+        )
+
+
+def is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise CommandError(
-                f"Port {port} is taken. Choose another one: make demo {variable}={port + 1}"
-            ) from None
+            return True
+    return False
 
 
 def free_port() -> int:

@@ -65,6 +65,7 @@ class Command(BaseCommand):
         parser.add_argument("--simulator-url", required=True)
         parser.add_argument("--simulator-tls-url", default="")
         parser.add_argument("--simulator-key", required=True)
+        parser.add_argument("--simulator-key-file", default="")
         parser.add_argument(
             "--access-file", type=Path, default=settings.DEMO_DIR / "access.json", metavar="PATH"
         )
@@ -88,6 +89,7 @@ class Command(BaseCommand):
             url=options["simulator_url"],
             tls_url=options["simulator_tls_url"],
             api_key=options["simulator_key"],
+            key_file=options["simulator_key_file"],
         )
         operator = self.log_in(OPERATOR, passwords, name="Platform operator", is_superuser=True)
         access = Access(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import ssl
 import sys
@@ -51,6 +52,12 @@ class Command(BaseCommand):
             f"documents {DOCUMENTED}; 0 takes any number",
         )
         parser.add_argument("--api-key", action="append", help="a key to accept; may be repeated")
+        parser.add_argument(
+            "--key-file",
+            type=Path,
+            metavar="FILE",
+            help="a service account's JSON key file to accept; it is made if it is not there",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         simulator = Simulator(
@@ -65,16 +72,18 @@ class Command(BaseCommand):
             vertex_connections=options["vertex_connections"],
         )
         try:
-            _run(self._serve(simulator, given_key=bool(options["api_key"])))
+            _run(self._serve(simulator, options["key_file"], given_key=bool(options["api_key"])))
         except OSError as error:
             raise CommandError(f"Cannot listen: {error.strerror or error}") from error
 
-    async def _serve(self, simulator: Simulator, *, given_key: bool) -> None:
+    async def _serve(self, simulator: Simulator, key_file: Path | None, *, given_key: bool) -> None:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         async with simulator:
+            if key_file is not None:
+                _accept(simulator, key_file)
             urls = [simulator.url]
             with contextlib.suppress(IndexError):
                 urls.append(simulator.tls_url)
@@ -83,6 +92,19 @@ class Command(BaseCommand):
             self.stdout.write(f"simulator serves at {' and '.join(urls)}{key}")
             self.stdout.flush()
             await stopped.wait()
+
+
+def _accept(simulator: Simulator, key_file: Path) -> None:
+    """Let the service account of a key file in; make the file if it is not there."""
+    if not key_file.exists():
+        info = simulator.service_account_info()
+        key_file.touch(mode=0o600)
+        key_file.write_text(json.dumps(info, indent=2) + "\n")
+        return
+    try:
+        simulator.accounts.trust(json.loads(key_file.read_text()))
+    except (KeyError, TypeError, ValueError):
+        raise CommandError(f"{key_file} is no service account's key file.") from None
 
 
 def _script(name: str) -> Script:

@@ -17,9 +17,11 @@ from conversations.management.commands import demo
 from conversations.management.commands.demo import (
     Simulated,
     free_port,
+    key_file,
     prepare_folder,
     refuse_busy,
     simulator_key,
+    simulator_ports,
 )
 
 
@@ -104,9 +106,21 @@ def test_the_simulators_key_outlives_a_run_and_is_private(folder: Path) -> None:
     assert stat.S_IMODE((folder / "simulator-key").stat().st_mode) == 0o600
 
 
-def test_the_simulator_gets_its_ports_and_key() -> None:
+def test_the_simulator_gets_its_ports_and_keys(folder: Path) -> None:
     options = Simulated(1, 2, "k").options
-    assert options == ["--port", "1", "--tls-port", "2", "--api-key", "k"]
+    assert options[:6] == ["--port", "1", "--tls-port", "2", "--api-key", "k"]
+    assert options[6:] == ["--key-file", str(folder / "service-account.json")]
+
+
+def test_the_simulators_ports_outlive_a_run_unless_somebody_has_them(folder: Path) -> None:
+    prepare_folder(fresh=False)
+    ports = simulator_ports()
+    key_file().write_text("names the port")
+    assert simulator_ports() == ports
+    assert key_file().exists()
+    with socket.create_server(("127.0.0.1", ports[0])):
+        assert simulator_ports() != ports
+    assert not key_file().exists()
 
 
 def test_the_welcome_names_everybody(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,11 @@
 """`manage.py simulator` as a process: says where it serves, talks, ends politely."""
 
+import asyncio
 import json
 import signal
+import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -10,6 +13,7 @@ from django.core.management import CommandError, call_command
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from live import VERTEX_SCOPES, ServiceAccountAuth
 from tests.children import Children
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -42,6 +46,35 @@ async def test_serves_until_it_is_told_to_end(
 def test_makes_a_key_when_none_is_given(spawn: Children) -> None:
     child = spawn("simulator", "--port", "0", "--scenario", "echo")
     assert child.wait_for(READY)[3].startswith("sim-key-")
+
+
+async def test_a_key_file_is_made_once_and_accepted_again(spawn: Children, tmp_path: Path) -> None:
+    file = tmp_path / "service-account.json"
+    first = spawn("simulator", "--port", "0", "--key-file", str(file))
+    await asyncio.to_thread(first.wait_for, READY)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    info = json.loads(file.read_text())
+    assert await token_of(info)
+    first.terminate()
+    port = str(urlsplit(info["token_uri"]).port)
+    again = spawn("simulator", "--port", port, "--key-file", str(file))
+    await asyncio.to_thread(again.wait_for, READY)
+    assert json.loads(file.read_text()) == info
+    assert await token_of(info)
+
+
+async def token_of(info: dict[str, str]) -> str:
+    """Raises LiveError when the service account is not known."""
+    headers = await ServiceAccountAuth.from_info(info, VERTEX_SCOPES).headers()
+    return headers["Authorization"]
+
+
+def test_a_key_file_that_is_none_is_told(spawn: Children, tmp_path: Path) -> None:
+    file = tmp_path / "service-account.json"
+    file.write_text('{"type": "authorized_user"}')
+    child = spawn("simulator", "--port", "0", "--key-file", str(file))
+    child.wait_for("is no service account's key file")
+    assert child.wait() == 1
 
 
 def test_tls_options_go_together(certificate: list[str]) -> None:
