@@ -105,13 +105,13 @@ def said(*script: str | float) -> bytes:
     return b"".join(pieces)
 
 
-def log_in(context: BrowserContext, demo: Demo, user: dict[str, str]) -> Page:
+def log_in(context: BrowserContext, demo: Demo, user: dict[str, str], to: str = "/") -> Page:
     page = context.new_page()
-    page.goto(f"{demo.url}/")
+    page.goto(f"{demo.url}{to}")
     page.get_by_label("E-mail").fill(user["email"])
     page.get_by_label("Password").fill(user["password"])
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{demo.url}/")
+    page.wait_for_url(f"{demo.url}{to}")
     return page
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from conversations import protocol as p
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from tests.static.conftest import Visit
-from tests.static.stand_in import AGENT, CONVERSATION, PAGE
+from tests.static.stand_in import AGENT, CONVERSATION, NEW_PAGE, PAGE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -173,6 +174,24 @@ async def test_a_reload_continues_and_keeps_the_draft(visit: Visit) -> None:
     await expect(visit.part("composer")).to_have_value("half a thought")
     stored = await visit.page.evaluate("[...Object.entries(sessionStorage), {...localStorage}]")
     assert stored == [[f"parley:{CONVERSATION}:draft", json.dumps("half a thought")], {}]
+
+
+async def test_what_is_typed_before_the_script_is_there_waits_for_it(visit: Visit) -> None:
+    typed = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await visit.page.route("**/conversation/main.js", hold)
+    await visit.page.goto(visit.site.url + NEW_PAGE, wait_until="commit")
+    await visit.part("composer").fill("In a hurry")
+    await expect(visit.part("send")).to_be_disabled()
+    typed.set()
+    await visit.part("send").click()
+    await visit.site.until(lambda: visit.site.sent("text"))
+    assert visit.site.sent("text")[0]["text"] == "In a hurry"
+    assert "?" not in visit.page.url
 
 
 async def test_leaving_closes_the_socket_and_frees_the_microphone(visit: Visit) -> None:

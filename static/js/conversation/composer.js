@@ -13,7 +13,8 @@ export class Composer {
   constructor(memory, onSend) {
     this.#memory = memory;
     this.#onSend = onSend;
-    this.#field.value = memory.read("draft") ?? "";
+    // Somebody may have typed while this was loading; until now nothing could be sent.
+    this.#field.value ||= memory.read("draft") ?? "";
     this.#field.oninput = () => this.#changed();
     this.#field.onkeydown = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     part("composer-form").onsubmit = (/** @type {Event} */ event) => {
