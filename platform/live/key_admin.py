@@ -1,4 +1,4 @@
-"""The keys of a service account: create, list, disable, enable, delete.
+"""The keys of a service account: create, upload, list, disable, enable, delete.
 
 For replacing a credential: create a key, try it (for a minute: IAM is eventually consistent),
 switch over, disable the old key, delete it after an hour, when its last token is gone.
@@ -17,6 +17,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from live.auth import Auth
 from live.endpoint import Endpoint
@@ -102,6 +108,25 @@ class KeyAdmin:
         key = _key(made)
         return NewServiceAccountKey(key, _key_file(made.private_key_data, key))
 
+    async def upload_key(self, email: str, certificate: str) -> ServiceAccountKey:
+        """A new key whose private half never leaves its owner.
+
+        Args:
+            certificate: of the public half (RSA 2048), X.509 in PEM; the key lives as long as it.
+
+        An account holds 10: then `QuotaError` with `key_limit`. An organisation may forbid it:
+        `CredentialError` with `key_upload_forbidden`. After a `NetworkError`, look for the key by
+        its public half (`public_key`).
+        """
+        body = {"publicKeyData": base64.b64encode(certificate.encode()).decode()}
+        answer = await self._call("POST", f"{_keys(email)}:upload", body)
+        return _key(_result(answer, _Key, _CREATE_REFUSALS))
+
+    async def public_key(self, email: str, key_id: str) -> bytes:
+        """A key's public half: the SubjectPublicKeyInfo in DER."""
+        path = f"{_one_key(email, key_id)}?publicKeyType=TYPE_RAW_PUBLIC_KEY"
+        return _public_half(_result(await self._call("GET", path), _Key).public_key_data)
+
     async def disable_key(self, email: str, key_id: str) -> None:
         """Disable a key: no token is made with it any more, until it is enabled again.
 
@@ -162,6 +187,7 @@ class _Key(msgspec.Struct, rename="camel"):
     valid_before_time: _Time = _NEVER
     disabled: bool = False
     private_key_data: str = ""
+    public_key_data: str = ""
 
 
 class _KeyList(msgspec.Struct):
@@ -190,6 +216,14 @@ def _key_file(data: str, key: ServiceAccountKey) -> dict[str, Any]:
     return info
 
 
+def _public_half(data: str) -> bytes:
+    try:
+        public = load_pem_public_key(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
+        raise malformed_answer() from None
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 # -- Refusals -----------------------------------------------------------------------------------
 
 _Row = tuple[int, str, type[LiveError], Diagnosis]
@@ -205,6 +239,12 @@ _CREATE_REFUSALS: tuple[_Row, ...] = (
     (400, "Key creation is not allowed", CredentialError, Diagnosis(
         "key_creation_forbidden", "The organisation forbids keys of service accounts.",
         "Ask its administrators to lift iam.disableServiceAccountKeyCreation for the project.")),
+    (400, "Key upload is not allowed", CredentialError, Diagnosis(
+        "key_upload_forbidden", "The organisation forbids uploading keys of service accounts.",
+        "Ask its administrators to lift iam.disableServiceAccountKeyUpload for the project.")),
+    (400, "disableServiceAccountKeyUpload", CredentialError, Diagnosis(
+        "key_upload_forbidden", "The organisation forbids uploading keys of service accounts.",
+        "Ask its administrators to lift iam.disableServiceAccountKeyUpload for the project.")),
     # That is all that is said of an account with ten keys; it used to be the row below.
     (400, "Precondition check failed", QuotaError, _LIMIT),
     (429, "Maximum number of keys", QuotaError, _LIMIT),

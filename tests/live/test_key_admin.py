@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from live.auth import VERTEX_SCOPES, ApiKeyAuth, BearerTokenAuth, ServiceAccountAuth
 from live.errors import (
@@ -37,6 +40,8 @@ CALLS: dict[str, Call] = {
     "disable": lambda admin: admin.disable_key(EMAIL, "key-1"),
     "enable": lambda admin: admin.enable_key(EMAIL, "key-1"),
     "delete": lambda admin: admin.delete_key(EMAIL, "key-1"),
+    "upload": lambda admin: admin.upload_key(EMAIL, "a certificate"),
+    "public": lambda admin: admin.public_key(EMAIL, "key-1"),
 }
 
 
@@ -107,8 +112,27 @@ async def test_one_key(
     assert [(asked.method, asked.path) for asked in server.asked] == [(method, path)]
 
 
+async def test_an_upload(server: RestServer, admin: KeyAdmin) -> None:
+    server.answer = SHOWN
+    made = await admin.upload_key(EMAIL, "a certificate")
+    assert made == ServiceAccountKey("key-1", EMAIL, NOON)
+    asked = server.asked[0]
+    assert (asked.method, asked.path) == ("POST", f"{KEYS}:upload")
+    assert asked.body == {"publicKeyData": base64.b64encode(b"a certificate").decode()}
+
+
+@pytest.mark.parametrize("data", ["", "?", "e30="])
+async def test_a_public_half_that_cannot_be_read(
+    server: RestServer, admin: KeyAdmin, data: str
+) -> None:
+    server.answer = {**SHOWN, "publicKeyData": data}
+    with pytest.raises(ProtocolError):
+        await admin.public_key(EMAIL, "key-1")
+
+
 PRECONDITION = "Precondition check failed."
 FORBIDDEN = "Key creation is not allowed on this service account."
+NO_UPLOAD = "Key upload is not allowed on this service account."
 FULL = "Maximum number of keys on account reached."
 
 
@@ -126,6 +150,9 @@ FULL = "Maximum number of keys on account reached."
             CredentialError,
             "key_creation_forbidden",
         ),
+        ("upload", 400, PRECONDITION, "FAILED_PRECONDITION", QuotaError, "key_limit"),
+        ("upload", 400, NO_UPLOAD, "FAILED_PRECONDITION", CredentialError, "key_upload_forbidden"),
+        ("public", 404, "No.", "NOT_FOUND", InvalidRequest, "key_unknown"),
         ("enable", 400, PRECONDITION, "FAILED_PRECONDITION", InvalidRequest, "key_precondition"),
         ("disable", 412, PRECONDITION, "", InvalidRequest, "key_precondition"),
         ("list", 400, "Wrong.", "INVALID_ARGUMENT", InvalidRequest, "key_request_refused"),
@@ -260,6 +287,29 @@ async def test_a_credential_is_replaced() -> None:
         with pytest.raises(InvalidRequest) as caught:
             await admin.delete_key(email, old_id)
         assert caught.value.code == "key_unknown"
+
+
+async def test_an_uploaded_key_is_found_by_its_public_half() -> None:
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    async with Simulator() as simulator:
+        info = simulator.service_account_info()
+        email = info["client_email"]
+        auth = ServiceAccountAuth.from_info(info, VERTEX_SCOPES)
+        admin = KeyAdmin(auth, base_url=simulator.url)
+        certificate = authority.cert_pem.bytes()
+        made = await admin.upload_key(email, certificate.decode())
+        assert await admin.public_key(email, made.key_id) == half_of(
+            x509.load_pem_x509_certificate(certificate).public_key()
+        )
+        old = serialization.load_pem_private_key(info["private_key"].encode(), None)
+        assert await admin.public_key(email, info["private_key_id"]) == half_of(old.public_key())
+
+
+def half_of(key: Any) -> bytes:
+    half: bytes = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return half
 
 
 async def refused(info: dict[str, str], code: str) -> None:

@@ -33,6 +33,8 @@ class Comeback:
     * `short_lives`: how many connections in a row may end before they were `proven`.
     * `margin`: how long before the service would close by itself the connection is left.
     * `insist`: also a first connection that was refused is tried again.
+    * `waits_for_quota`: a quota that is used up is waited for. Without it the session ends at
+      once, for who has another credential to go on with.
     """
 
     pauses: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -42,6 +44,7 @@ class Comeback:
     proven: float = 30.0
     margin: float = 5.0
     insist: bool = False
+    waits_for_quota: bool = True
 
 
 class Tries:
@@ -88,6 +91,8 @@ class Tries:
         """
         if self._comeback is None or not (self._lived or self._comeback.insist):
             raise error or ProviderError(_ALWAYS_LEAVING)
+        if isinstance(error, QuotaError) and not self._comeback.waits_for_quota:
+            raise error
         if self._accepted_at is not None:
             self._count_life(error, now - self._accepted_at)
             self._tried = 1 if idle else 0

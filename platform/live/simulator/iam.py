@@ -29,6 +29,7 @@ _NEVER = "9999-12-31T23:59:59Z"
 _KEY_FILE = "TYPE_GOOGLE_CREDENTIALS_FILE"
 _RSA_2048 = "KEY_ALG_RSA_2048"
 _KEY_TYPES = frozenset({"USER_MANAGED", "SYSTEM_MANAGED", "KEY_TYPE_UNSPECIFIED"})
+_NO_PUBLIC_HALF = frozenset({"TYPE_NONE", ""})
 _UPLOAD = Message({"public_key_data": base64_bytes})
 _CREATE = Message(
     {
@@ -45,7 +46,11 @@ class Key:
     public: rsa.RSAPublicKey
     created_at: float
     disabled: bool = False
-    uploaded: bool = False
+    certificate: bytes = b""  # X.509 in PEM, of a key that was uploaded
+
+    @property
+    def uploaded(self) -> bool:
+        return bool(self.certificate)
 
 
 @dataclass
@@ -138,9 +143,17 @@ class ServiceAccounts:
         keys = [account.about(key_id) for key_id in account.keys]
         return {"keys": keys} if keys else {}
 
-    def get_key(self, project: str, email: str, key_id: str) -> Fields:
-        account, _key = self._key(project, email, key_id)
-        return account.about(key_id)
+    def get_key(self, project: str, email: str, key_id: str, kind: str = "TYPE_NONE") -> Fields:
+        """Return a key as the API shows it, with its public half if `kind` asks for that.
+
+        Raises RestError; also for the certificate of a key that was not uploaded, since the
+        simulator makes none.
+        """
+        account, key = self._key(project, email, key_id)
+        if kind in _NO_PUBLIC_HALF:
+            return account.about(key_id)
+        half = base64.b64encode(_public_half(key, kind)).decode()
+        return {**account.about(key_id), "publicKeyData": half}
 
     async def create_key(self, project: str, email: str, body: bytes) -> Fields:
         """Return a new key, once with its key file.
@@ -166,11 +179,12 @@ class ServiceAccounts:
 
         Raises Refusal or RestError for what Google refuses.
         """
-        public = _certified_key(_request(body, _UPLOAD).get("public_key_data", b""))
+        certificate = _request(body, _UPLOAD).get("public_key_data", b"")
+        public = _certified_key(certificate)
         account = self._account(project, email)
         _check_room(account)
         key_id = secrets.token_hex(20)
-        account.keys[key_id] = Key(public, self._wall(), uploaded=True)
+        account.keys[key_id] = Key(public, self._wall(), certificate=certificate)
         return account.about(key_id)
 
     def disable_key(self, project: str, email: str, key_id: str, *, disabled: bool) -> None:
@@ -219,6 +233,16 @@ def _certified_key(pem: bytes) -> rsa.RSAPublicKey:
     if not isinstance(public, rsa.RSAPublicKey):
         raise invalid_request("Invalid public key data.")
     return public
+
+
+def _public_half(key: Key, kind: str) -> bytes:
+    if kind == "TYPE_RAW_PUBLIC_KEY":
+        return key.public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    if kind == "TYPE_X509_PEM_FILE" and key.uploaded:
+        return key.certificate
+    raise invalid_request("Invalid value at 'public_key_type' (TYPE_ENUM)")
 
 
 def _request(body: bytes, message: Message) -> Fields:

@@ -102,7 +102,9 @@ class Rest:
             _only(request, "POST")
             self._accounts.disable_key(*place, disabled=keys.verb == "disable")
         elif request.method == "GET":
-            return self._accounts.get_key(*place)
+            query = parse_qs(request.target.partition("?")[2])
+            kinds = query.get("publicKeyType", []) + query.get("public_key_type", [])
+            return self._accounts.get_key(*place, *kinds[-1:])
         else:
             _only(request, "DELETE")
             self._accounts.delete_key(*place)

@@ -62,6 +62,18 @@ def keys_not_supported() -> RestError:
     )
 
 
+def api_disabled(api: str, project: str) -> RestError:
+    """What the front end says where nobody has enabled the API in the project."""
+    return RestError(
+        403,
+        f"{api} has not been used in project {project} before or it is disabled. Enable it, then "
+        "retry. If you enabled this API recently, wait a few minutes for the action to propagate "
+        "to our systems and retry.",
+        "PERMISSION_DENIED",
+        "SERVICE_DISABLED",
+    )
+
+
 # What Google's front end says before there is a socket, by status.
 _FRONT_END = {
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),

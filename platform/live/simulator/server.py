@@ -31,7 +31,7 @@ from live.simulator.pongs import with_late_pongs
 from live.simulator.pump import Pump
 from live.simulator.quota import ConnectionQuota
 from live.simulator.rest import Rest
-from live.simulator.rest_errors import front_end_refusal
+from live.simulator.rest_errors import api_disabled, front_end_refusal
 from live.simulator.scenario import Script
 from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
 from live.simulator.scripted import Dropped, Scripted
@@ -61,7 +61,8 @@ class Simulator:
     because a client may meet two runs of the server. `vertex_connections` is how many new ones
     Vertex AI takes in a minute in each project and region, 0 for any number (the real server:
     10; nobody wrote down how it refuses). A connection on which nothing happens for `patience`
-    seconds is given up. `wall` is the time of day by which tokens expire.
+    seconds is given up. `wall` is the time of day by which tokens expire. While `api_disabled` is
+    set, every handshake is refused as Google does it where nobody has enabled the API.
     """
 
     def __init__(  # noqa: PLR0913 - the options of a server, all but two with defaults
@@ -90,6 +91,7 @@ class Simulator:
         self.auth_tokens = AuthTokens(wall)
         self.sessions = Sessions(resume_wait=resume_wait, max_open=max_sessions)
         self.quota = ConnectionQuota(vertex_connections)
+        self.api_disabled = False
         self.patience = patience
         self._ports = port, tls_port
         self._ssl_context = ssl_context
@@ -219,6 +221,8 @@ class Simulator:
             self._end(talk, session, vanished=vanished)
 
     def _refuse(self, request: HttpRequest) -> HttpResponse | None:
+        if self.api_disabled:
+            return api_disabled("Gemini API", PROJECT).response()
         status = self._playbill.handshake_status(request.target, request.headers)
         return None if status is None else front_end_refusal(status).response()
 

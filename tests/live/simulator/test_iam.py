@@ -4,6 +4,7 @@ import json
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from live.simulator.closes import Refusal
 from live.simulator.iam import MAX_KEYS, ServiceAccounts
@@ -126,7 +127,22 @@ def test_a_key_may_be_uploaded(accounts: ServiceAccounts, service_account: Info)
     assert shown["keyOrigin"] == "USER_PROVIDED"
     assert "privateKeyData" not in shown
     public = x509.load_pem_x509_certificate(pem).public_key()
-    assert accounts.public_key(email, shown["name"].rpartition("/")[2]) == public
+    key_id = shown["name"].rpartition("/")[2]
+    assert accounts.public_key(email, key_id) == public
+    certificate = accounts.get_key("-", email, key_id, "TYPE_X509_PEM_FILE")["publicKeyData"]
+    assert base64.b64decode(certificate) == pem
+
+
+def test_the_public_half_of_a_key(accounts: ServiceAccounts, service_account: Info) -> None:
+    place = "-", service_account["client_email"], service_account["private_key_id"]
+    shown = accounts.get_key(*place, "TYPE_RAW_PUBLIC_KEY")
+    half = load_pem_public_key(base64.b64decode(shown.pop("publicKeyData")))
+    assert half == accounts.public_key(*place[1:])
+    assert shown == accounts.get_key(*place) == accounts.get_key(*place, "TYPE_NONE")
+    for kind in ("TYPE_X509_PEM_FILE", "MINE"):
+        with pytest.raises(RestError) as caught:
+            accounts.get_key(*place, kind)
+        assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("pem", [b"", b"no", trustme.CA().cert_pem.bytes()])
