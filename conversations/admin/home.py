@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,10 +17,15 @@ from django.utils import timezone
 from accounts.admin.visitors import is_operator, may
 from accounts.models import ApiKey, Credential, Membership
 from accounts.roles import Permission
+from accounts.tenancy import TenantScope, current_scope
 from conversations.admin.charts import Chart
 from conversations.admin.platform_view import PlatformView, platform_view
+from conversations.admin.spend import cost_charts, minutes_chart, spend_of_month
 from conversations.models import Agent, Conversation
+from conversations.quotas import Notice, notices
 from conversations.states import EndReason
+from conversations.usage.periods import DAY, day_of, start_of
+from conversations.usage.report import Line, by_day
 
 DAYS = 30
 # Ends that nobody wished for; the others are a person's, a limit's or the staff's.
@@ -57,7 +62,7 @@ def with_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's callback: the context of the home page."""
     now = timezone.now()
     if is_operator(request):
-        view: PlatformView | None = platform_view(now)
+        view: PlatformView | None = platform_view()
         tasks: list[Task] = []
         health = None
     else:
@@ -68,8 +73,10 @@ def with_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tasks": tasks,
         "left": sum(not task.done for task in tasks),
         "health": health,
-        "charts": charts_of(now) if may(request, Permission.REVIEW_CONVERSATIONS) else [],
+        "budget_notices": budget_notices(request, now),
+        "charts": charts_for(request, now),
         "days": DAYS,
+        "spend": spend_of_month(now) if may(request, Permission.READ_USAGE) else None,
         "platform": view,
     }
 
@@ -168,28 +175,51 @@ def _last_trial(credential: Credential) -> str:
     return f"Tried {when}: {failed[0]}" if failed else f"Verified {when}."
 
 
+# -- Budgets ---------------------------------------------------------------------------------
+
+
+def budget_notices(request: HttpRequest, now: datetime) -> list[Notice]:
+    """What is nearly or wholly used up, for those who can change it."""
+    scope = current_scope()
+    if not isinstance(scope, TenantScope) or not may(request, Permission.MANAGE_TENANT):
+        return []
+    return notices(scope.tenant_id, now)
+
+
 # -- The last thirty days --------------------------------------------------------------------
 
 
-def charts_of(now: datetime) -> list[Chart]:
+def charts_for(request: HttpRequest, now: datetime) -> list[Chart]:
+    """What happened on each day, and for who may know it what it cost."""
+    days = last_days(now)
+    happened = may(request, Permission.REVIEW_CONVERSATIONS)
+    cost = may(request, Permission.READ_USAGE)
+    used = by_day(days[0], days[-1]) if happened or cost else {}
+    return [
+        *(charts_of(days, used) if happened else ()),
+        *(cost_charts(used, days) if cost else ()),
+    ]
+
+
+def last_days(now: datetime) -> list[date]:
+    return [day_of(now) - number * DAY for number in reversed(range(DAYS))]
+
+
+def charts_of(days: Sequence[date], used: Mapping[date, Line]) -> list[Chart]:
     """Conversations, minutes and bad ends of each day, of the scope's tenants."""
-    first = now.astimezone(UTC).date() - timedelta(days=DAYS - 1)
-    rows = {row["day"]: row for row in _days_since(first)}
-    days = [first + timedelta(days=number) for number in range(DAYS)]
+    rows = {row["day"]: row for row in _days_since(days[0])}
     talks = [rows.get(day, {}).get("talks", 0) for day in days]
-    minutes = [_minutes(rows.get(day, {}).get("talked")) for day in days]
     bad = [rows.get(day, {}).get("bad", 0) for day in days]
     return [
         Chart.of("Conversations", days, talks, "accent"),
-        Chart.of("Minutes", days, minutes, "live"),
+        minutes_chart(used, days),
         Chart.of("Ended badly", days, bad, "bad"),
     ]
 
 
 def _days_since(first: date) -> Any:
     """One row a day. The ids carry their time, and they have an index."""
-    since = datetime.combine(first, datetime.min.time(), UTC)
-    oldest = UUID(int=int(since.timestamp() * 1000) << 80)
+    oldest = UUID(int=int(start_of(first).timestamp() * 1000) << 80)
     return (
         Conversation.objects.filter(id__gte=oldest)
         .annotate(day=TruncDate("started_at", tzinfo=UTC))
@@ -197,12 +227,6 @@ def _days_since(first: date) -> Any:
         .values("day")
         .annotate(
             talks=Count("id"),
-            talked=Sum(F("ended_at") - F("started_at")),
             bad=Count("id", filter=Q(end_reason__in=BAD_ENDS)),
         )
     )
-
-
-def _minutes(talked: timedelta | None) -> float:
-    # Never below nothing: the two times may come from two clocks.
-    return max(0.0, talked.total_seconds() / 60) if talked else 0.0

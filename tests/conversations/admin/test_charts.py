@@ -1,6 +1,6 @@
 from datetime import date, timedelta
 
-from conversations.admin.charts import HEIGHT, WIDTH, Chart, said
+from conversations.admin.charts import HEIGHT, WIDTH, Chart, Series, said
 
 DAYS = [date(2026, 1, 1) + timedelta(days=number) for number in range(4)]
 
@@ -30,3 +30,25 @@ def test_numbers_as_people_read_them() -> None:
         "1,234",
         "12,345",
     ]
+
+
+def test_a_day_is_a_stack_of_its_series() -> None:
+    series = [
+        Series("Text", "accent", [1, 0, 2, 0]),
+        Series("Audio", "live", [3, 0, 6, 0]),
+        Series("Video", "warn", [0, 0, 0, 0]),
+    ]
+    chart = Chart.stacked("Tokens", DAYS, series, say=lambda value: f"{value:g}!")
+    assert chart.total == "12!"
+    assert [(bar.tone, bar.y, bar.height) for bar in chart.bars] == [
+        ("accent", HEIGHT - 9, 9),
+        ("live", HEIGHT - 36, 27),
+        ("accent", HEIGHT - 18, 18),
+        ("live", 0, 54),
+    ]
+    assert chart.bars[1].title == "01 Jan: 3! audio"
+    assert [(key.label, key.tone, key.total) for key in chart.legend] == [
+        ("Text", "accent", "3!"),
+        ("Audio", "live", "9!"),
+    ]
+    assert chart.saying("much").total == "much"
