@@ -57,6 +57,7 @@ class StandIn:
         self.answers_resume = True
         self.accepts = True
         self.takes_texts = True
+        self.refusal: tuple[p.Error, int] | None = None  # what a socket hears, and its close
         self.frames = 0  # sent to the latest socket
         self._events: list[bytes] = []
         self._audio_seq = 0
@@ -68,9 +69,14 @@ class StandIn:
     def seq(self) -> int:
         return len(self._events)
 
+    @property
+    def ms(self) -> int:
+        """The conversation's clock: a quarter of a second for each event."""
+        return self.seq * 250
+
     async def event(self, kind: type[p.Event], **fields: Any) -> None:
         """Number an event, fold it, and send it to every socket."""
-        made = kind(epoch=self.epoch, seq=self.seq + 1, ms=self.seq * 250, **fields)
+        made = kind(epoch=self.epoch, seq=self.seq + 1, ms=self.ms, **fields)
         self.picture.fold(made)
         self._events.append(p.encode(made))
         await self.send(self._events[-1])
@@ -140,6 +146,10 @@ class StandIn:
     async def handle(self, socket: ServerConnection) -> None:
         first = json.loads(await socket.recv())
         self.messages.append(first)
+        if self.refusal is not None:
+            await socket.send(p.encode(self.refusal[0]).decode())
+            await socket.close(self.refusal[1])
+            return
         card = p.AgentCard(id=AGENT["id"], name=AGENT["name"])
         hello = p.Hello(conversation=CONVERSATION, agent=card, simulated=True)
         self.frames = 1
@@ -165,7 +175,9 @@ class StandIn:
         if first["type"] == "resume" and first["epoch"] == self.epoch:
             resumed = p.encode(p.Resumed(epoch=self.epoch, seq=first["seq"]))
             return [resumed, *self._events[first["seq"] :]]
-        return [p.encode(p.Snapshot(epoch=self.epoch, seq=self.seq, state=self.picture))]
+        return [
+            p.encode(p.Snapshot(epoch=self.epoch, seq=self.seq, state=self.picture, ms=self.ms))
+        ]
 
     async def _take(self, socket: ServerConnection, frame: bytes | str) -> None:
         if isinstance(frame, bytes):

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright
 
+from accounts.limits import LimitKind
 from conversations import protocol as p
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from tests.static.stand_in import stand_in
@@ -157,6 +158,14 @@ def random_events(seed: int) -> list[p.Event]:
         else:
             add(p.StateChanged, state=chance.choice([*ConversationState]))
     add(p.Notice, code="x", text="y")
+    for what, left_ms, percent in (
+        (LimitKind.IDLE, 20_000, None),
+        (LimitKind.DAY_MINUTES, None, 80),
+        (LimitKind.LENGTH, 300_000, None),
+        (LimitKind.LENGTH, 60_000, None),
+        (LimitKind.IDLE, None, None),
+    ):
+        add(p.LimitWarning, what=what, left_ms=left_ms, percent=percent)
     add(p.Ended, reason=EndReason.IDLE_LIMIT)
     return events
 

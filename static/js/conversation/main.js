@@ -147,6 +147,7 @@ part("end-dialog").onclose = (/** @type {Event} */ { target }) => {
 };
 part("stop-speaking").onclick = () => session.stopSpeaking();
 part("hear").onclick = () => sound.unlock();
+part("stay").onclick = () => session.stay();
 part("try-now").onclick = () => session.tryNow();
 part("problem-dismiss").onclick = () => {
   session.dismissProblem();

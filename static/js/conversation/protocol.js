@@ -96,6 +96,7 @@ export class AckLedger {
 const FINAL_CLOSES = new Map([
   [4400, "out-of-date"],
   [4401, "not-signed-in"],
+  [4402, "limit-reached"],
   [4403, "not-allowed"],
   [4404, "not-found"],
   [4409, "opened-elsewhere"],

@@ -153,6 +153,25 @@ export class Session {
     if (this.#canSend) this.#socket.send({ type: "audio-end" });
   }
 
+  /** Somebody is still there, though nobody says anything. */
+  stay() {
+    if (this.#canSend) this.#socket.send({ type: "stay" });
+  }
+
+  /**
+   * The warning to show now: of those that end the conversation the next one.
+   * @returns {{what: string, leftMs: number | null, percent: number | null} | null}
+   */
+  get warning() {
+    if (this.hasEnded) return null;
+    const first = this.picture.warnings.toSorted(
+      (one, other) => (one.end_ms ?? Infinity) - (other.end_ms ?? Infinity),
+    )[0];
+    if (!first) return null;
+    const leftMs = first.end_ms === null ? null : Math.max(0, first.end_ms - this.clockMs);
+    return { what: first.what, leftMs, percent: first.percent };
+  }
+
   /** End the conversation; without a connection, as soon as there is one. */
   end() {
     this.#wantsEnd = true;
@@ -195,6 +214,7 @@ export class Session {
         break;
       case "snapshot":
         this.held = fromSnapshot(/** @type {any} */ (message), this.picture);
+        if (message.ms) this.#clockAt(message.ms);
         this.#hosted();
         break;
       case "resumed":
@@ -237,10 +257,23 @@ export class Session {
     if (held === null) throw new ProtocolFault("events are missing");
     if (held === this.held) return; // held already
     this.held = held;
-    const startedAt = Date.now() - event.ms;
-    this.startedAt = Math.min(this.startedAt ?? startedAt, startedAt);
+    this.#clockAt(event.ms);
     this.voice.event(event, this.picture);
     if (event.kind === "notice") this.notices.push({ ms: event.ms, code: event.code, text: event.text });
+    if (event.kind === "warning") this.#warned(event);
+  }
+
+  /** The server's clock is `ms` past the beginning. @param {number} ms */
+  #clockAt(ms) {
+    const startedAt = Date.now() - ms;
+    this.startedAt = Math.min(this.startedAt ?? startedAt, startedAt);
+  }
+
+  /** What comes for certain stands in the transcript; idle time may be over with the next word.
+   * @param {{ms: number, [field: string]: any}} event */
+  #warned({ ms, what, left_ms, percent }) {
+    if (what === "idle" || (left_ms === null && percent === null)) return;
+    this.notices.push({ ms, code: `limit-${what}`, text: words.limitNear(what, left_ms, percent) });
   }
 
   /** @param {{[field: string]: any}} error */

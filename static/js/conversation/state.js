@@ -10,7 +10,9 @@
  * @typedef {{turn: string, speaker: string, state: string, text: string, saved: boolean,
  *   ms: number, ref: string | null}} Turn `ms` since the conversation began
  * @typedef {{state: string, agent: string, turns: readonly Turn[], earlier: boolean,
- *   ended: string | null}} Picture
+ *   warnings: readonly Warning[], ended: string | null}} Picture
+ * @typedef {{what: string, end_ms: number | null, percent: number | null}} Warning `end_ms`: when
+ *   the conversation ends, since it began
  * @typedef {{epoch: number, seq: number}} Position (0, 0) when nothing is held
  * @typedef {Position & {picture: Picture}} Held
  */
@@ -24,6 +26,7 @@ export const NOTHING = Object.freeze({
     agent: "waiting",
     turns: Object.freeze([]),
     earlier: false,
+    warnings: Object.freeze([]),
     ended: null,
   }),
 });
@@ -36,7 +39,7 @@ export const NOTHING = Object.freeze({
  */
 export function fromSnapshot({ epoch, seq, state }, before = NOTHING.picture) {
   const turns = state.turns.map((/** @type {any} */ turn) => ({ ...turn, ref: turn.ref ?? null }));
-  const picture = { ...state, ended: state.ended ?? null, turns };
+  const picture = { ...state, warnings: state.warnings ?? [], ended: state.ended ?? null, turns };
   const joint = before.turns.findIndex((turn) => turn.turn === turns[0]?.turn);
   if (!state.earlier || joint < 0) return { epoch, seq, picture };
   const all = [...before.turns.slice(0, joint), ...turns];
@@ -74,11 +77,24 @@ export function fold(picture, event) {
       return changeTurn(picture, event.turn, (turn) => ({ ...turn, state: event.state }));
     case "turn-saved":
       return changeTurn(picture, event.turn, (turn) => ({ ...turn, saved: true }));
+    case "warning":
+      return { ...picture, warnings: warned(picture.warnings, event) };
     case "ended":
-      return { ...picture, state: "ended", ended: event.reason };
+      return { ...picture, state: "ended", warnings: [], ended: event.reason };
     default:
       return picture; // audio, interrupted, notice: they concern the moment, not the picture
   }
+}
+
+/**
+ * @param {readonly Warning[]} warnings
+ * @param {{[field: string]: any}} event
+ * @returns {Warning[]}
+ */
+function warned(warnings, { what, ms, left_ms, percent }) {
+  const others = warnings.filter((warning) => warning.what !== what);
+  if (left_ms === null && percent === null) return others;
+  return [...others, { what, end_ms: left_ms === null ? null : ms + left_ms, percent }];
 }
 
 /** @param {{[field: string]: any}} event @returns {Turn} */

@@ -17,6 +17,8 @@ export class View {
 
   #session;
   #urls;
+  /** @type {import("./state.js").Warning | null} the warning that was announced last */
+  #said = null;
   #announcer = new Announcer(part("status"));
   ring = new Ring(part("ring"));
   voice = new VoiceMeter(part("voice-level"));
@@ -33,21 +35,48 @@ export class View {
     part("earlier").hidden = !picture.earlier;
     part("end").hidden = !isStarted || hasEnded;
     this.#announcer.say(connection === "ready" ? words.AGENT[agent] : words.CONNECTION[connection]);
+    this.#sayWarning();
     this.#renderProblem();
     this.#renderEnd();
     this.tick();
+  }
+
+  /** Each warning is said once to screen readers; the countdown is for the eyes. */
+  #sayWarning() {
+    const newest = this.#session.picture.warnings.at(-1) ?? null;
+    if (newest === this.#said) return;
+    this.#said = newest;
+    if (newest === null) return;
+    const left = newest.end_ms === null ? null : newest.end_ms - this.#session.clockMs;
+    setText(part("limit-status"), words.limitNear(newest.what, left, newest.percent));
   }
 
   /** What changes with time alone. */
   tick() {
     const { connection, retryAt, clockMs, startedAt, hasEnded } = this.#session;
     if (startedAt !== null && !hasEnded) setText(part("clock"), clock(clockMs));
+    this.#tickWarning();
     const bar = part("reconnect");
     bar.hidden = connection !== "reconnecting";
     if (bar.hidden) return;
     const left = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     setText(part("text", bar), words.lost(left));
     part("try-now").disabled = retryAt === null;
+  }
+
+  /** The quiet line that tells of a limit, and counts down. */
+  #tickWarning() {
+    const line = part("limit");
+    const { warning } = this.#session;
+    line.hidden = warning === null;
+    if (warning === null) return;
+    const { what, leftMs, percent } = warning;
+    line.dataset.what = what;
+    line.dataset.state = leftMs === null ? "near" : leftMs > 0 ? "ending" : "due";
+    part("stay").hidden = what !== "idle";
+    if (leftMs === null) setText(part("text", line), words.limitNear(what, leftMs, percent));
+    else if (leftMs > 0) setText(part("text", line), words.endsIn(what, clock(leftMs + 999)));
+    else setText(part("text", line), words.endsNow(what));
   }
 
   /** @param {string} state @param {boolean} wasHeard */

@@ -108,6 +108,12 @@ export const PROBLEMS = {
     action: "lobby",
     label: "Go to the lobby",
   },
+  "limit-reached": {
+    message: "No conversation can begin now.",
+    fix: "A limit of your organisation is reached. Try again later.",
+    action: "here",
+    label: "Try again",
+  },
   "not-found": {
     message: "There is no such conversation.",
     fix: "It may belong to another organisation of yours. Choose an agent in the lobby.",
@@ -129,15 +135,25 @@ export const PROBLEMS = {
 /** @type {{[reason: string]: {title: string, next: string}}} */
 export const ENDS = {
   "user-left": { title: "You ended the conversation", next: "It is in your history." },
-  "idle-limit": { title: "Ended after a long silence", next: "Start again whenever you like." },
-  "max-duration": { title: "The longest time was reached", next: "Start again to go on talking." },
+  "idle-limit": {
+    title: "Ended after a long silence",
+    next: "What was said is kept. Start again whenever you like.",
+  },
+  "max-duration": {
+    title: "The longest time was reached",
+    next: "What was said is kept. Start again to go on talking.",
+  },
   "budget-exhausted": {
-    title: "The budget is used up",
-    next: "An admin of your organisation can raise it.",
+    title: "The minutes or the budget are used up",
+    next: "What was said is kept. Start again when the new day or month begins (UTC), or ask an admin of your organisation for more.",
   },
   "tenant-suspended": {
     title: "Your organisation is suspended",
     next: "Ask the operator of this service.",
+  },
+  "tenant-leaving": {
+    title: "Your organisation is leaving",
+    next: "Ask one of its owners: until it is deleted they can take that back.",
   },
   "credential-problem": {
     title: "The agent could not be reached",
@@ -147,7 +163,10 @@ export const ENDS = {
     title: "Gemini could not be reached",
     next: "Start again in a minute. What was said is kept.",
   },
-  "capacity-full": { title: "All lines are busy", next: "Start again in a few minutes." },
+  "capacity-full": {
+    title: "All lines are busy",
+    next: "What was said is kept. Start again in a few minutes.",
+  },
   "token-expired": { title: "Your access has expired", next: "Sign in again and start anew." },
   "staff-ended": { title: "Support ended the conversation", next: "It is in your history." },
   "server-draining": {
@@ -174,6 +193,44 @@ export const lost = (seconds) =>
     : "We lost the connection. Trying again.";
 
 export const WAITING_WORKER = "We are looking for a free line.";
+
+/** What each limit is about. @type {{[what: string]: string}} */
+const LIMITS = {
+  sessions: "fewer conversations are allowed at once now",
+  "day-minutes": "the minutes of today are used up",
+  "month-minutes": "the minutes of this month are used up",
+  "day-spend": "the budget of today is used up",
+  "month-spend": "the budget of this month is used up",
+  length: "the longest time is reached",
+  idle: "nobody is talking",
+};
+
+/** @type {{[what: string]: string}} */
+const BUDGETS = {
+  "day-minutes": "your minutes of today",
+  "month-minutes": "your minutes of this month",
+  "day-spend": "your budget of today",
+  "month-spend": "your budget of this month",
+};
+
+/** A round time, as a person says it. @param {number} ms */
+const inWords = (ms) => {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 91) return `${seconds} s`;
+  return `${Math.round(seconds / 60)} min`;
+};
+
+/** @param {string} what @param {number | null} leftMs @param {number | null} percent */
+export const limitNear = (what, leftMs, percent) =>
+  leftMs === null
+    ? `${percent} % of ${BUDGETS[what] ?? "a limit"} are used`
+    : `This conversation ends in ${inWords(leftMs)}: ${LIMITS[what] ?? "a limit is reached"}`;
+
+/** The line that counts down. @param {string} what @param {string} left as a clock */
+export const endsIn = (what, left) => `Ends in ${left}: ${LIMITS[what] ?? "a limit is reached"}`;
+
+/** The time is over, and the end waits for a pause. @param {string} what */
+export const endsNow = (what) => `Ends at the next pause: ${LIMITS[what] ?? "a limit is reached"}`;
 
 /** @param {number} seconds */
 export const reconnected = (seconds) => `Reconnected after ${seconds} s`;
