@@ -8,28 +8,36 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 
+from accounts.database import in_database
 from accounts.keyset import KeyMissing, KeysetError, Unsealable
 from accounts.models import Credential
+from accounts.tenancy import tenant_scope
 from live import (
     DEVELOPER_SCOPES,
     VERTEX_SCOPES,
     ApiKeyAuth,
     Auth,
+    AuthorizedUser,
+    AuthorizedUserAuth,
     Endpoint,
     LiveError,
     ServiceAccountAuth,
+    validate_authorized_user_info,
     validate_service_account_info,
 )
 
 
 # CredentialUnusable              a conversation cannot start with what is stored
-# ├── NoCredential                the tenant has none that is primary
+# ├── NoCredential                the tenant has none to talk with
+# ├── CredentialsFailing          all that it has fail, and wait for somebody
+# │   └── CredentialsResting      one of them comes back by itself
 # ├── CredentialUndecryptable     its secret does not open with our keyset
 # ├── CredentialOutOfService      its state or kind does not allow it
 # └── CredentialMalformed         its endpoint or key cannot be used
@@ -47,6 +55,21 @@ class NoCredential(CredentialUnusable):
     def __init__(self, tenant_id: UUID) -> None:
         super().__init__("The organisation has no Gemini credential to talk with.")
         self.tenant_id = tenant_id
+
+
+class CredentialsFailing(CredentialUnusable):
+    code = "credentials-failing"
+    fix = "Verify one of the organisation's Gemini credentials, or add another one."
+
+    def __init__(self) -> None:
+        super().__init__("No credential of the organisation works.")
+
+
+class CredentialsResting(CredentialsFailing):
+    """The quota of one of them is used up for the moment."""
+
+    code = "credentials-resting"
+    fix = "Wait until it is tried again, add another credential, or raise the quota."
 
 
 class CredentialUndecryptable(CredentialUnusable):
@@ -88,20 +111,33 @@ _AUTHS_KEPT = 1024  # a few kilobytes each
 
 def set_secret(credential: Credential, text: str) -> None:
     """Put a secret into `credential`, which is not saved here: an API key, or the JSON text of
-    a service-account key, as `credential.kind` says. Sets the facts that may be shown.
+    a service-account key or of a person's sign-in, as `credential.kind` says. Sets the facts that
+    may be shown.
 
     Parsing a private key takes 30 ms of CPU: never on an event loop.
 
     Raises:
         InvalidSecret: the text is no secret of this kind.
-        LiveError: it is no usable service-account key; the text names what is wrong.
+        LiveError: the file cannot be used; the text names what is wrong.
         KeysetUnreadable: there is nothing to seal with.
     """
     secret = _READERS[Credential.Kind(credential.kind)](credential, text.strip())
     credential.sealed_secret = Credential.sealed_secret.field.seal(credential, secret)
-    credential.fingerprint = hashlib.sha256(secret).hexdigest()[:_FINGERPRINT_CHARS]
+    credential.fingerprint = _fingerprint(secret)
     credential.version += 1
     credential.state = Credential.State.PENDING
+    forget_failure(credential)
+
+
+def forget_failure(credential: Credential) -> None:
+    """It works, or is another secret now. The row is not saved here."""
+    credential.failed_at = credential.rests_until = None
+    credential.failure_code = credential.failure = ""
+    credential.failures_in_row = 0
+
+
+def _fingerprint(secret: bytes) -> str:
+    return hashlib.sha256(secret).hexdigest()[:_FINGERPRINT_CHARS]
 
 
 def _read_api_key(credential: Credential, text: str) -> bytes:
@@ -121,14 +157,18 @@ def _read_service_account(credential: Credential, text: str) -> bytes:
     return json.dumps(info, sort_keys=True).encode()
 
 
-def _refuse_kind(credential: Credential, text: str) -> bytes:
-    raise InvalidSecret(f"Secrets of the kind {credential.kind} are not taken.")
+def _read_authorized_user(credential: Credential, text: str) -> bytes:
+    info = validate_authorized_user_info(text)
+    credential.client_email = credential.last_four = ""
+    credential.key_id = info["client_id"]  # it names the program that the person signed in with
+    credential.project = credential.project or info.get("quota_project_id", "")
+    return json.dumps(info, sort_keys=True).encode()
 
 
 _READERS: dict[Credential.Kind, Callable[[Credential, str], bytes]] = {
     Credential.Kind.API_KEY: _read_api_key,
     Credential.Kind.SERVICE_ACCOUNT: _read_service_account,
-    Credential.Kind.AUTHORIZED_USER: _refuse_kind,
+    Credential.Kind.AUTHORIZED_USER: _read_authorized_user,
 }
 
 
@@ -139,15 +179,10 @@ def live_connection_settings(credential: Credential) -> tuple[Endpoint, Auth]:
     share one access token.
 
     Raises:
-        CredentialUnusable: the credential is revoked, malformed, of a kind that is not taken,
-            or its secret does not open (its state is then `undecryptable`).
+        CredentialUnusable: the credential is revoked or malformed, or its secret does not open
+            (its state is then `undecryptable`).
     """
-    if credential.state in _OUT_OF_SERVICE:
-        raise CredentialOutOfService(credential.get_state_display().lower())
-    try:
-        return endpoint_of(credential), _auth_of(credential)
-    except (LiveError, KeysetError) as error:
-        raise CredentialMalformed(error) from None
+    return _settings(credential, _auth_of)
 
 
 def trial_connection_settings(credential: Credential) -> tuple[Endpoint, Auth]:
@@ -157,10 +192,16 @@ def trial_connection_settings(credential: Credential) -> tuple[Endpoint, Auth]:
     Raises:
         CredentialUnusable: as `live_connection_settings`.
     """
+    return _settings(credential, _make_auth)
+
+
+def _settings(
+    credential: Credential, auth_of: Callable[[Credential], Auth]
+) -> tuple[Endpoint, Auth]:
     if credential.state in _OUT_OF_SERVICE:
         raise CredentialOutOfService(credential.get_state_display().lower())
     try:
-        return endpoint_of(credential), _make_auth(credential)
+        return endpoint_of(credential), auth_of(credential)
     except (LiveError, KeysetError) as error:
         raise CredentialMalformed(error) from None
 
@@ -211,10 +252,26 @@ def _make_auth(credential: Credential) -> Auth:
     secret = _open_secret(credential)
     if credential.kind == Credential.Kind.API_KEY:
         return ApiKeyAuth(secret.decode())
+    info: dict[str, Any] = json.loads(secret)
     if credential.kind == Credential.Kind.SERVICE_ACCOUNT:
-        info: dict[str, Any] = json.loads(secret)
         return ServiceAccountAuth.from_info(info, _SCOPES[Credential.Endpoint(credential.endpoint)])
-    raise CredentialOutOfService(f"of the kind {credential.kind}")
+    return AuthorizedUserAuth(
+        AuthorizedUser.from_info(info),
+        on_rotated=partial(_keep_rotated, credential),
+        quota_project=credential.project or None,
+    )
+
+
+async def _keep_rotated(credential: Credential, user: AuthorizedUser) -> None:
+    """The token endpoint has replaced the refresh token: the old one is worth nothing now."""
+    await in_database(_store_rotated, credential, json.dumps(user.to_info(), sort_keys=True))
+
+
+def _store_rotated(credential: Credential, text: str) -> None:
+    sealed = Credential.sealed_secret.field.seal(credential, text.encode())
+    with tenant_scope(credential.tenant_id):
+        same = Credential.objects.filter(pk=credential.pk, version=credential.version)
+        same.update(sealed_secret=sealed, fingerprint=_fingerprint(text.encode()))
 
 
 def _open_secret(credential: Credential) -> bytes:

@@ -12,10 +12,12 @@ from typing import Any
 from accounts.models import Credential
 from live import LiveError
 from live.keyfile import load_key
+from live.token_endpoint import GOOGLE_TOKEN_URI
 
 MOST_CHARS = 64 * 1024
 _SHORTEST_KEY = 16
 _GOOGLE_KEY = "AIza"
+SIGN_IN = "Run `gcloud auth application-default login` again and paste the file that it names."
 DOWNLOAD = "Download the JSON key again from IAM, Service accounts, Keys."
 
 
@@ -98,9 +100,12 @@ def _read_json(text: str, project: str, may_ask: Allowed) -> Reading:
         return _refused(f"This is no JSON: it breaks off in line {line}.", _whole_file(text))
     if not isinstance(info, dict):
         return _refused("This is JSON, but no key file.", DOWNLOAD)
-    if info.get("type") != "service_account":
-        return _refused(*_other_file(info))
-    return _read_service_account(info, project, may_ask)
+    match info.get("type"):
+        case "service_account":
+            return _read_service_account(info, project, may_ask)
+        case "authorized_user":
+            return _read_authorized_user(info, may_ask)
+    return _refused(*_other_file(info))
 
 
 def _whole_file(text: str) -> str:
@@ -121,7 +126,6 @@ def _other_file(info: Mapping[str, Any]) -> tuple[str, str]:
 
 
 _OTHER_TYPES: Mapping[Any, str] = {
-    "authorized_user": "This is a person's own log-in, as gcloud writes it: not for a server.",
     "external_account": "This file names an identity provider and holds no key.",
     "impersonated_service_account": "This file stands for a person who acts as an account.",
 }
@@ -145,15 +149,15 @@ def _read_service_account(info: Mapping[str, Any], project: str, may_ask: Allowe
 _SHOWN = ("project_id", "client_email", "private_key_id")
 
 
-def _text_line(info: Mapping[str, Any], name: str) -> Line:
+def _text_line(info: Mapping[str, Any], name: str, fix: str = DOWNLOAD) -> Line:
     value = info.get(name)
     if isinstance(value, str) and value.strip():
         return Line(name, "ok", value[:200])
-    return _missing(name)
+    return _missing(name, fix)
 
 
-def _missing(name: str) -> Line:
-    return Line(name, "bad", f"The field {name} is missing.", DOWNLOAD)
+def _missing(name: str, fix: str = DOWNLOAD) -> Line:
+    return Line(name, "bad", f"The field {name} is missing.", fix)
 
 
 def _key_line(info: Mapping[str, Any]) -> Line:
@@ -165,6 +169,38 @@ def _key_line(info: Mapping[str, Any]) -> Line:
     except LiveError as error:
         return Line("private_key", "bad", error.diagnosis.summary, DOWNLOAD)
     return Line("private_key", "ok", f"RSA, {key.key_size} bits", "Never shown again.")
+
+
+def _read_authorized_user(info: Mapping[str, Any], may_ask: Allowed) -> Reading:
+    """A person's own sign-in, as `gcloud auth application-default login` leaves it."""
+    own = info.get("quota_project_id")
+    lines = [
+        Line("type", "note", "authorized user", _PERSON),
+        _text_line(info, "client_id", SIGN_IN),
+        *(_hidden_line(info, name) for name in ("client_secret", "refresh_token")),
+    ]
+    token_uri = info.get("token_uri", GOOGLE_TOKEN_URI)
+    lines.append(_token_line({"token_uri": token_uri}, may_ask))
+    if isinstance(own, str) and own.strip():
+        lines.append(Line("quota_project_id", "ok", own[:200]))
+    return Reading(
+        Credential.Kind.AUTHORIZED_USER,
+        tuple(lines),
+        own if isinstance(own, str) else "",
+        {"token_uri": str(token_uri)},
+    )
+
+
+_PERSON = (
+    "It acts as the person who signed in, and ends with her access. Better: a service account."
+)
+
+
+def _hidden_line(info: Mapping[str, Any], name: str) -> Line:
+    value = info.get(name)
+    if isinstance(value, str) and value.strip():
+        return Line(name, "ok", "present", "Never shown again.")
+    return _missing(name, SIGN_IN)
 
 
 def _token_line(info: Mapping[str, Any], may_ask: Allowed) -> Line:

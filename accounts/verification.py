@@ -3,7 +3,11 @@
 import asyncio
 from datetime import datetime
 
-from accounts.credentials import CredentialUnusable, trial_connection_settings
+from accounts.credentials import (
+    CredentialUnusable,
+    forget_failure,
+    trial_connection_settings,
+)
 from accounts.models import Credential
 from live import Finding, Outcome, Report, diagnose
 from live.errors import Diagnosis
@@ -11,6 +15,11 @@ from live.errors import Diagnosis
 MODEL = "gemini-3.8-live"
 STEP_S = 10.0
 _STEP = "credential"  # comes before the ones of the library
+# What `note_trial` may have changed.
+NOTED = (
+    *("state", "verified_at", "verification"),
+    *("failed_at", "failure_code", "failure", "rests_until", "failures_in_row"),
+)
 _UNMOVED = frozenset({Credential.State.REVOKED, Credential.State.RETIRING})
 
 
@@ -43,10 +52,16 @@ def note_trial(credential: Credential, report: Report, now: datetime) -> None:
     credential.verification = report.to_dict()
     if credential.state in _UNMOVED:
         return
+    diagnosis = report.failure.diagnosis if report.failure else None
     if report.ok:
         credential.state = Credential.State.ACTIVE
-    elif report.failure and report.failure.diagnosis and report.failure.diagnosis.permanent:
+        forget_failure(credential)
+    elif diagnosis is not None and diagnosis.permanent:
         credential.state = Credential.State.FAILING
+        credential.failed_at = credential.failed_at or now
+        credential.failure_code = diagnosis.code
+        credential.failure = f"{diagnosis.summary} {diagnosis.fix}"[:400]
+        credential.rests_until = None
 
 
 def _unusable(error: CredentialUnusable) -> Finding:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -47,7 +48,7 @@ class CredentialForm(TenantForm):
                 "spellcheck": "false",
                 "data-secret": "",
                 "placeholder": "Drop the JSON key file of a service account here, or paste it. "
-                "Or paste an API key.",
+                "Or paste an API key, or gcloud's application default credentials.",
             }
         ),
         help_text="It is sealed at once and never shown again.",
@@ -65,6 +66,15 @@ class CredentialForm(TenantForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Only when it is not Google's own, such as a simulator's.",
     )
+    position = forms.IntegerField(
+        label="Standby order",
+        required=False,
+        min_value=0,
+        max_value=1000,
+        initial=0,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="When the primary one fails, the working one with the lowest number steps in.",
+    )
     store_anyway = forms.BooleanField(
         label="Store it although it does not work yet",
         required=False,
@@ -74,7 +84,7 @@ class CredentialForm(TenantForm):
 
     class Meta:
         model = Credential
-        fields = ("tenant", "name", "endpoint", "project", "location", "base_url")
+        fields = ("tenant", "name", "position", "endpoint", "project", "location", "base_url")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,6 +109,10 @@ class CredentialForm(TenantForm):
             choices=[("", "Google's own"), *((each, each) for each in known)],
             widget=UnfoldAdminSelectWidget,
         )
+
+    def clean_position(self) -> int:
+        """Empty is the first place."""
+        return self.cleaned_data.get("position") or 0
 
     @property
     def wants_trial(self) -> bool:
@@ -138,8 +152,8 @@ class CredentialForm(TenantForm):
 
     def _settle_place(self, cleaned: dict[str, Any]) -> None:
         """Fill in what was left empty and follows from the key."""
-        is_account = self.instance.kind == Credential.Kind.SERVICE_ACCOUNT
-        default = Credential.Endpoint.VERTEX if is_account else Credential.Endpoint.DEVELOPER
+        is_key = self.instance.kind == Credential.Kind.API_KEY
+        default = Credential.Endpoint.DEVELOPER if is_key else Credential.Endpoint.VERTEX
         cleaned["endpoint"] = cleaned.get("endpoint") or default
         if cleaned["endpoint"] == Credential.Endpoint.VERTEX:
             cleaned["location"] = cleaned.get("location") or DEFAULT_LOCATION

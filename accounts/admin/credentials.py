@@ -24,27 +24,24 @@ from accounts.admin.base import TenantAdmin
 from accounts.admin.credential_form import CredentialForm
 from accounts.admin.visitors import actor_of, is_operator
 from accounts.audit import record
+from accounts.failover.alarm import trouble_of
 from accounts.models import Credential
 from accounts.pasted_secrets import read_pasted
 from accounts.places import may_be_used, other_origins
 from accounts.roles import Permission
-from accounts.verification import note_trial, try_credential
+from accounts.verification import NOTED, note_trial, try_credential
 from live import Report
 
 _SHOWN = (
-    "kind",
-    "client_email",
-    "key_id",
-    "fingerprint",
-    "last_four",
-    "state",
-    "is_primary",
-    "verified_at",
-    "creator",
-    "created_at",
+    *("kind", "client_email", "key_id", "fingerprint", "last_four"),
+    *("state", "trouble", "is_primary", "last_used_at", "verified_at"),
+    *("creator", "created_at"),
 )
 
-_UNUSABLE = frozenset({Credential.State.REVOKED, Credential.State.UNDECRYPTABLE})
+# The key of one that retires is about to be deleted; its rotation can be rolled back instead.
+_UNUSABLE = frozenset(
+    {Credential.State.REVOKED, Credential.State.UNDECRYPTABLE, Credential.State.RETIRING}
+)
 
 
 @admin.register(Credential)
@@ -53,20 +50,14 @@ class CredentialAdmin(TenantAdmin):
     form = CredentialForm
     change_form_template = "admin/credential_form.html"
     list_display = (
-        "name",
-        "tenant",
-        "kind",
-        "endpoint",
-        "project",
-        "state",
-        "is_primary",
-        "verified_at",
+        *("name", "tenant", "state", "order", "trouble", "client_email", "endpoint", "project"),
+        *("location", "key_id", "fingerprint", "last_used_at", "verified_at", "created_at"),
     )
     list_filter = ("state", "kind", "endpoint")
     list_select_related = ("tenant", "created_by")
     search_fields = ("name", "client_email", "project", "=key_id", "=fingerprint")
     autocomplete_fields = ("tenant",)
-    ordering = ("-is_primary", "-id")
+    ordering = ("-is_primary", "position", "id")
     readonly_fields = _SHOWN
     actions = ("make_primary", "revoke")
 
@@ -74,7 +65,7 @@ class CredentialAdmin(TenantAdmin):
         tenant = ("tenant",) if is_operator(request) else ()
         address = ("base_url",) if is_operator(request) or other_origins() else ()
         asked = (
-            (None, {"fields": (*tenant, "name", "secret")}),
+            (None, {"fields": (*tenant, "name", "secret", "position")}),
             ("Where it is used", {"fields": ("endpoint", "project", "location", *address)}),
             ("Before it is stored", {"fields": ("store_anyway",)}),
         )
@@ -87,6 +78,15 @@ class CredentialAdmin(TenantAdmin):
         form = super().get_form(request, obj, **{**kwargs, "fields": fields})
         given = {"is_operator": is_operator(request), "trial": getattr(request, "trial", None)}
         return type(form.__name__, (form,), given)
+
+    @admin.display(description="order", ordering="position")
+    def order(self, obj: Credential) -> str:
+        return "Primary" if obj.is_primary else f"Standby, {obj.position}"
+
+    @admin.display(description="what is wrong")
+    def trouble(self, obj: Credential) -> str:
+        """Why it fails, since when, and how it comes back."""
+        return trouble_of(obj, timezone.now())
 
     # -- Storing what was tried --------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class CredentialAdmin(TenantAdmin):
             if tried.version != credential.version:
                 return  # another secret has been entered meanwhile: this says nothing about it
             note_trial(tried, report, timezone.now())
-            tried.save(update_fields=["state", "verified_at", "verification"])
+            tried.save(update_fields=NOTED)
             after = {"state": tried.state, "works": report.ok}
             record(
                 "credential.verified", tried, actor=actor_of(request), before=before, after=after
@@ -246,6 +246,7 @@ class CredentialAdmin(TenantAdmin):
             credentials,
             question="Revoke these credentials?",
             effects=_effects_of_revoking(credentials),
+            ends=True,
         )
         if asked:
             return asked
@@ -262,6 +263,6 @@ class CredentialAdmin(TenantAdmin):
 def _effects_of_revoking(credentials: list[Credential]) -> list[str]:
     effects = ["They are not used any more, and cannot be brought back: enter the secret again."]
     if any(credential.is_primary for credential in credentials):
-        effects.append("No conversation can start before another one is made primary.")
+        effects.append("The next working standby steps in; without one no conversation can start.")
     effects.append("The key itself stays valid at Google until it is deleted there.")
     return effects

@@ -5,17 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 import live
-from accounts.credentials import NoCredential, live_connection_settings, primary_credential
+from accounts.failover.failures import Failure, note_failure
+from accounts.failover.line import Line, best_line
+from accounts.failover.pacing import take_place
 from accounts.tenancy import platform_scope
 from conversations import protocol as p
 from conversations.models import Agent, Claim, Conversation, Lease, Turn
+from conversations.quotas.running import UNLIMITED, standings
+from conversations.quotas.timekeeper import Standing
 from conversations.states import ConversationState
 from conversations.transcripts.picture import load_picture
+from conversations.usage.records import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +31,20 @@ class Case:
     conversation_id: uuid.UUID
     tenant_id: uuid.UUID
     epoch: int
+    account: Account
+    began: datetime
     picture: p.Picture
     age_s: float
     handle: str | None
     config: live.SessionConfig
-    endpoint: live.Endpoint
-    auth: live.Auth
+    line: Line
+    standing: Standing = UNLIMITED
 
 
 def claim(conversation_id: uuid.UUID, worker: str, address: str) -> Case | None:
     """Win the conversation's lease and read its case; None if somebody else has it.
 
-    Raises accounts.credentials.NoCredential when its tenant has none to talk with.
+    Raises accounts.credentials.CredentialUnusable when its tenant has none to talk with.
     """
     with platform_scope("worker claims a conversation"):
         won = Lease.objects.claim(conversation_id, worker, address)
@@ -51,20 +59,57 @@ def load(claim: Claim) -> Case:
         )
         picture = load_picture(conversation)
     picture.state = ConversationState.WAITING
-    credential = primary_credential(claim.tenant_id)
-    if credential is None:
-        raise NoCredential(claim.tenant_id)
-    endpoint, auth = live_connection_settings(credential)
+    line = best_line(claim.tenant_id, timezone.now())
+    put_on(claim.conversation_id, claim.epoch, line)
     return Case(
         conversation_id=claim.conversation_id,
         tenant_id=claim.tenant_id,
         epoch=claim.epoch,
+        account=account_of(conversation),
+        began=conversation.started_at,
         picture=picture,
         age_s=(timezone.now() - conversation.started_at).total_seconds(),
         handle=conversation.lease.open_handle(),
         config=session_config(conversation.agent),
-        endpoint=endpoint,
-        auth=auth,
+        line=line,
+        standing=standings([claim.conversation_id])[claim.conversation_id],
+    )
+
+
+def put_on(conversation_id: uuid.UUID, epoch: int, line: Line) -> None:
+    """Tell who counts sessions what this one runs on."""
+    leases = Lease.objects.filter(conversation_id=conversation_id, epoch=epoch)
+    leases.update(credential_id=line.credential_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The line on which a conversation goes on, in `wait_s` seconds."""
+
+    line: Line
+    wait_s: float
+
+
+def change_line(case: Case, failure: Failure, now: datetime) -> Change:
+    """Note what is wrong with a conversation's credential and find what steps in.
+
+    Raises accounts.credentials.CredentialUnusable when nothing does.
+    """
+    failed = case.line
+    with platform_scope("a credential failed"):
+        note_failure(failed.credential_id, failed.version, failure, now)
+        line = best_line(case.tenant_id, now, without=failed)
+        put_on(case.conversation_id, case.epoch, line)
+        return Change(line, take_place(line.credential_id, now))
+
+
+def account_of(conversation: Conversation) -> Account:
+    return Account(
+        tenant_id=conversation.tenant_id,
+        conversation_id=conversation.pk,
+        agent_id=conversation.agent_id,
+        user_id=conversation.user_id,
+        model=conversation.agent.model,
     )
 
 
@@ -81,13 +126,13 @@ def live_session(
     """The case's session with the model, which insists: a user is waiting."""
     session = live.Session(
         case.config,
-        case.auth.endpoint_for(case.endpoint),
+        case.line.auth.endpoint_for(case.line.endpoint),
         handle=case.handle or "",
-        comeback=live.Comeback(insist=True),
+        comeback=live.Comeback(insist=True, waits_for_quota=not case.line.has_standby),
         history=history,
         unanswered=unanswered,
     )
-    return live.LiveSession(session, live.Dialer(endpoint=case.endpoint, auth=case.auth))
+    return live.LiveSession(session, live.Dialer(endpoint=case.line.endpoint, auth=case.line.auth))
 
 
 def session_config(agent: Agent) -> live.SessionConfig:

@@ -14,11 +14,13 @@ from accounts.credentials import (
     CredentialUndecryptable,
     CredentialUnusable,
     InvalidSecret,
+    _store_rotated,
     endpoint_of,
     is_simulated,
     live_connection_settings,
     primary_credential,
     set_secret,
+    trial_connection_settings,
 )
 from accounts.keyset import create_keyset
 from accounts.models import Credential, Tenant
@@ -122,9 +124,42 @@ def test_what_is_no_api_key(tenant: Tenant, text: str) -> None:
     assert not text or text not in str(raised.value)
 
 
-def test_a_kind_that_is_not_taken(tenant: Tenant) -> None:
-    with pytest.raises(InvalidSecret):
-        make(tenant, kind="authorized_user")
+PERSON = {
+    "type": "authorized_user",
+    "client_id": "an-id.apps.googleusercontent.com",
+    "client_secret": "canary-of-the-client",
+    "refresh_token": "canary-of-the-person",
+    "quota_project_id": "shop",
+}
+
+
+def make_person(tenant: Tenant) -> Credential:
+    fields = {"kind": "authorized_user", "endpoint": "vertex", "location": "europe-west4"}
+    return make(tenant, json.dumps(PERSON), **fields)
+
+
+def test_a_person_s_own_sign_in(tenant: Tenant) -> None:
+    credential = make_person(tenant)
+    assert (credential.project, credential.key_id) == ("shop", PERSON["client_id"])
+    assert (credential.client_email, credential.last_four) == ("", "")
+    _, auth = live_connection_settings(credential)
+    assert isinstance(auth, live.AuthorizedUserAuth)
+    assert auth.user.refresh_token == "canary-of-the-person"
+    with pytest.raises(live.LiveError):
+        make(tenant, '{"type": "authorized_user"}', kind="authorized_user")
+
+
+def test_a_refresh_token_that_is_replaced_is_kept_sealed(tenant: Tenant) -> None:
+    credential = make_person(tenant)
+    text = json.dumps({**PERSON, "refresh_token": "canary-of-tomorrow"})
+    _store_rotated(credential, text)
+    with tenant_scope(tenant.pk):
+        again = Credential.objects.get(pk=credential.pk)
+    assert b"canary" not in again.sealed_secret
+    assert again.fingerprint != credential.fingerprint
+    _, auth = trial_connection_settings(again)
+    assert isinstance(auth, live.AuthorizedUserAuth)
+    assert auth.user.refresh_token == "canary-of-tomorrow"
 
 
 def test_one_auth_for_all_sessions_of_a_secret(tenant: Tenant) -> None:

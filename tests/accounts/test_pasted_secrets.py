@@ -46,7 +46,6 @@ def test_an_api_key() -> None:
         ("[1]", "no key file"),
         ("{}", "the field type is missing"),
         ('{"web": {"client_secret": "canary"}}', "OAuth client's file"),
-        ('{"type": "authorized_user", "refresh_token": "canary"}', "a person's own log-in"),
         ('{"type": "external_account"}', "identity provider"),
         ('{"type": "impersonated_service_account"}', "acts as an account"),
         ('{"type": "canary"}', "its type is another one"),
@@ -65,6 +64,23 @@ def test_a_missing_field(name: str) -> None:
     for value in ({}, {name: ""}, {name: 3}):
         broken = {key: each for key, each in KEY_FILE.items() if key != name} | value
         assert f"The field {name} is missing." in read(broken).faults[0]
+
+
+def test_a_person_s_own_sign_in() -> None:
+    info = {
+        "type": "authorized_user",
+        "client_id": "an-id.apps.googleusercontent.com",
+        "client_secret": "canary-1",
+        "refresh_token": "canary-2",
+        "quota_project_id": "shop",
+    }
+    reading = read(json.dumps(info))
+    assert (reading.kind, reading.faults) == (Credential.Kind.AUTHORIZED_USER, [])
+    assert reading.project == "shop"
+    assert "canary" not in str(reading)
+    for name in ("client_id", "client_secret", "refresh_token"):
+        [fault] = read(json.dumps({**info, name: ""})).faults
+        assert fault.startswith(f"The field {name} is missing. Run `gcloud auth")
 
 
 def test_all_faults_are_told_at_once() -> None:

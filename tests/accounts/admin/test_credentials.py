@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from accounts.failover.failures import Failure, note_failure
 from accounts.models import AuditEntry, Credential
 from accounts.tenancy import platform_scope
 from live.simulator import Simulator
@@ -85,7 +87,8 @@ def test_a_key_file_of_the_operators_own_place(owner: Client, simulator: Simulat
         ("", "Drop the key file here"),
         ('{"type": "service_account", ', "breaks off in line 1"),
         ("these are some words", "This is no JSON"),
-        ('{"type": "authorized_user"}', "a person&#x27;s own log-in"),
+        ('{"type": "authorized_user"}', "The field refresh_token is missing."),
+        ('{"type": "external_account"}', "names an identity provider and holds no key"),
         ('{"installed": {}}', "OAuth client&#x27;s file"),
         ('{"type": "service_account"}', "The field private_key is missing."),
         ("short", "This is no API key"),
@@ -128,6 +131,71 @@ def test_a_deleted_key_is_named_as_such(owner: Client, simulator: Simulator) -> 
     assert "Create a new key for the service account" in answer.text
     assert credentials() == []
     assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("script", "told", "fix"),
+    [
+        ("http-403", "may not use the Live API", "grant the account the role"),
+        ("key-expired", "The API key has expired.", "Create a key"),
+        ("http-429", "Too many connections", "Wait 60 s"),
+    ],
+)
+def test_what_google_refuses_is_explained(
+    owner: Client, simulator: Simulator, script: str, told: str, fix: str
+) -> None:
+    simulator.script(script)
+    answer = add(owner, "credential", name="main", secret=account_file(simulator))
+    assert answer.status_code == 200
+    assert told in answer.text
+    assert fix in answer.text
+    assert credentials() == []
+
+
+def test_an_api_that_is_not_enabled_is_named_as_such(owner: Client, simulator: Simulator) -> None:
+    simulator.api_disabled = True
+    answer = add(owner, "credential", name="main", secret=account_file(simulator))
+    assert "The API is not enabled in the project." in answer.text
+    assert "aiplatform.googleapis.com" in answer.text
+    assert credentials() == []
+
+
+def test_a_person_s_own_sign_in(owner: Client, simulator: Simulator) -> None:
+    info = {**simulator.authorized_user_info(), "quota_project_id": "parley-simulator"}
+    explained = owner.post(f"{BASE}explain/", {"secret": json.dumps(info)})
+    assert "acts as the person who signed in" in explained.text
+    assert info["refresh_token"] not in explained.text
+    assert info["client_secret"] not in explained.text
+    fields = {"name": "mine", "secret": json.dumps(info), "position": "3"}
+    assert add(owner, "credential", **fields).status_code == 302
+    [credential] = credentials()
+    assert (credential.kind, credential.endpoint) == ("authorized_user", "vertex")
+    assert (credential.project, credential.key_id) == ("parley-simulator", info["client_id"])
+    assert (credential.state, credential.position) == ("active", 3)
+    assert info["refresh_token"].encode() not in credential.sealed_secret
+    page = owner.get(f"{BASE}{credential.pk}/change/")
+    assert info["refresh_token"] not in page.text
+
+
+def test_a_failure_stands_over_every_page_until_it_is_mended(
+    cast: Cast, owner: Client, operator: Client, simulator: Simulator
+) -> None:
+    assert add(owner, "credential", name="main", secret=GOOD).status_code == 302
+    [credential] = credentials()
+    pages = ("/admin/", BASE, "/admin/accounts/apikey/", f"{BASE}{credential.pk}/change/")
+    quiet = "No Gemini credential works"
+    assert not any(quiet in owner.get(page).text for page in pages)
+    failure = Failure("api_key_invalid", "The API key is not valid.")
+    with platform_scope("test"):
+        note_failure(credential.pk, credential.version, failure, timezone.now())
+    assert all(quiet in owner.get(page).text for page in pages)
+    assert quiet not in signed_in(cast.globex.owner).get("/admin/").text
+    assert quiet not in operator.get("/admin/").text
+    assert "None works" in operator.get("/admin/accounts/tenant/").text
+    owner.post(f"{BASE}{credential.pk}/verify/")
+    [mended] = credentials()
+    assert (mended.state, mended.failure, mended.failed_at) == ("active", "", None)
+    assert not any(quiet in owner.get(page).text for page in pages)
 
 
 def test_a_wrong_clock_is_named_as_such(owner: Client, settings: Settings) -> None:
@@ -204,7 +272,8 @@ def test_a_network_that_fails_says_nothing_about_the_key(cast: Cast, owner: Clie
 
 def test_changing_the_name_tries_nothing(cast: Cast, owner: Client) -> None:
     before = store(cast.acme.tenant)
-    fields = {"name": "renamed", "endpoint": "developer", "tenant": str(cast.globex.tenant.pk)}
+    fields = {"name": "renamed", "endpoint": "developer", "position": "0"}
+    fields["tenant"] = str(cast.globex.tenant.pk)
     answer = owner.post(f"{BASE}{before.pk}/change/", fields)
     assert answer.status_code == 302
     [after] = credentials()
@@ -225,7 +294,7 @@ def test_one_credential_is_primary(cast: Cast, owner: Client) -> None:
     act(owner, "credential", "make_primary", second)
     assert [each.is_primary for each in credentials()] == [False, True]
     asked = act(owner, "credential", "revoke", second, yes=False)
-    assert "No conversation can start" in asked.text
+    assert "without one no conversation can start" in asked.text
     act(owner, "credential", "revoke", second)
     assert [(each.state, each.is_primary) for each in credentials()] == [
         ("pending", False),

@@ -64,7 +64,7 @@ def test_a_new_host_finds_what_the_last_one_stored(conversation: Conversation) -
         ("Yes, two pairs in Lyon.", TurnState.FINAL),
         ("The price", TurnState.INTERRUPTED),
     ]
-    assert case.endpoint.url.startswith("ws://127.0.0.1:9/")
+    assert case.line.endpoint.url.startswith("ws://127.0.0.1:9/")
     assert KEY not in repr(case)
 
 
