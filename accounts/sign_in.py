@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +18,8 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts.audit import place
@@ -30,6 +31,12 @@ _NOBODYS = UUID(int=0)
 SECOND_FACTOR = Binding(_NOBODYS, _NOBODYS, "second-factor.secret")
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+# How allauth's record of a sign-in calls the one by a tenant's identity provider.
+SIGN_ON = "single-sign-on"
+# Where a session, and its row, keep the tenant whose provider has let the person in.
+SIGNED_ON_AT = "signed_on_at"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -48,6 +55,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        tenant_id = way_in(request, user)
+        request.session.pop(SIGNED_ON_AT, None)
+        if tenant_id is not None:
+            request.session[SIGNED_ON_AT] = str(tenant_id)
+
+    def post_login(self, request: HttpRequest, user: User, **details: Any) -> HttpResponse:
+        answer: HttpResponse = super().post_login(request, user, **details)
+        tenant_id = signed_on_at(request.session)
+        rows = UserSession.objects.filter(session_key=request.session.session_key)
+        rows.update(data={SIGNED_ON_AT: str(tenant_id)} if tenant_id else {})
+        return answer
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
@@ -83,6 +104,28 @@ def _has_just_signed_in() -> bool:
     records = get_authentication_records(context.request, context.request.user)
     limit: int = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
     return bool(records) and time.time() - records[-1]["at"] < limit
+
+
+def signed_on_at(session: SessionBase | Mapping[str, Any]) -> UUID | None:
+    """The tenant whose identity provider let the session's person in. The session counts for
+    this tenant alone: what its provider says must not open another one. None for a session
+    that was opened with the person's own password or passkey."""
+    tenant_id = session.get(SIGNED_ON_AT)
+    return UUID(tenant_id) if tenant_id else None
+
+
+def way_in(request: HttpRequest, user: User) -> UUID | None:
+    """The tenant whose identity provider a person who logs in has just come by; None for her own
+    password or passkey. A second factor may lie in between, so allauth's records decide."""
+    if getattr(request, "session", None) is None:
+        return None
+    first = [
+        each
+        for each in get_authentication_records(request, user)
+        if each["method"] != "mfa" or each.get("passwordless")
+    ]
+    came_so = bool(first) and first[-1]["method"] == SIGN_ON
+    return UUID(first[-1]["tenant"]) if came_so else None
 
 
 def has_second_factor(user: User) -> bool:

@@ -1,11 +1,14 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.test import Client
+from django.utils.formats import date_format
 
-from accounts.sessions import browser_name, end_sessions
+from accounts.sessions import browser_name, end_sessions, note_seen
 from accounts.sign_in import password_link
 from accounts.signals import AccessEnded, access_ended
 from tests.cast import PASSWORD, Cast
@@ -78,6 +81,40 @@ def test_ending_one(cast: Cast) -> None:
     assert (is_in(here), is_in(there)) == (True, False)
     assert end_sessions(cast.acme.owner, only=here.session.session_key) == 0
     assert is_in(here)
+
+
+def test_last_seen_is_noted_once_a_minute(cast: Cast, django_assert_num_queries: Any) -> None:
+    here = browser()
+    key = str(here.session.session_key)
+    row = UserSession.objects.get()
+    assert note_seen(key) is False  # the row is new
+    long_ago = row.created_at - timedelta(hours=3)
+    UserSession.objects.update(last_seen_at=long_ago)
+    with django_assert_num_queries(0):
+        assert note_seen(key) is False
+    cache.clear()  # as after a minute
+    with django_assert_num_queries(1):
+        assert note_seen(key) is True
+        assert note_seen(key) is False
+    row.refresh_from_db()
+    assert row.last_seen_at > long_ago
+    there = browser()
+    assert f"last seen {date_format(row.last_seen_at, 'j M Y, H:i')} UTC" in squeezed(
+        there.get("/account/sessions/").text
+    )
+
+
+def test_the_page_notes_it(cast: Cast) -> None:
+    here = browser()
+    row = UserSession.objects.get()
+    UserSession.objects.update(last_seen_at=row.created_at - timedelta(hours=3))
+    cache.clear()
+    here.get("/account/")
+    assert UserSession.objects.get().last_seen_at >= row.created_at
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def test_the_page_signs_out_everywhere_else(cast: Cast, told: Any) -> None:

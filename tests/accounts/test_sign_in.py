@@ -1,22 +1,29 @@
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from accounts.keyset import Unsealable
+from accounts.models import User
 from accounts.sign_in import (
+    SIGN_ON,
     MfaAdapter,
     client_address,
     forget_other_addresses,
     has_second_factor,
     password_link,
+    signed_on_at,
+    way_in,
     with_second_factor,
 )
 from tests.cast import Cast
@@ -103,6 +110,23 @@ def test_other_links_lead_nowhere(client: Client, key: str) -> None:
 def test_nobody_signs_up(client: Client) -> None:
     for answer in (client.get("/signup/"), client.post("/signup/", {"email": "a@b.example"})):
         assert "Accounts come by invitation" in answer.text
+
+
+def test_the_way_in_is_the_last_proof_before_the_second_factor(rf: RequestFactory) -> None:
+    user, tenant = User.objects.create_user("a@b.example"), uuid4()
+    request = rf.get("/")
+    request.session = SessionStore()
+    assert way_in(request, user) is None
+    record_authentication(request, user, method=SIGN_ON, tenant=str(tenant))
+    record_authentication(request, user, method="mfa", type="totp")
+    assert way_in(request, user) == tenant
+    record_authentication(request, user, method="password")  # who began anew
+    assert way_in(request, user) is None
+    record_authentication(request, user, method=SIGN_ON, tenant=str(tenant))
+    record_authentication(request, user, method="mfa", type="webauthn", passwordless=True)
+    assert way_in(request, user) is None
+    assert signed_on_at({}) is None
+    assert signed_on_at({"signed_on_at": str(tenant)}) == tenant
 
 
 def test_passkeys_have_plain_names(cast: Cast) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +30,17 @@ class Demo:
 
     url: str
     access: dict[str, Any]
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str) -> None:
+        """Run a command of `manage.py` as the demo's operator."""
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=os.environ | self.environment,
+            check=True,
+            timeout=60,
+        )
 
     def user(self, slug: str, role: str) -> dict[str, str]:
         tenant = self.tenant(slug)
@@ -57,7 +71,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     try:
         spawn("demo", ready="Ctrl-C ends everything", env=environment, timeout=90)
         access = json.loads((folder / "access.json").read_text())
-        yield Demo(access["base_url"], access)
+        yield Demo(access["base_url"], access, environment)
     finally:
         spawn.stop()
 
