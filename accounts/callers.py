@@ -16,7 +16,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from accounts.api_keys import find_api_key
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Permission, Role, allows, scope_allows
-from accounts.sign_in import has_second_factor
+from accounts.sign_in import has_second_factor, signed_on_at
 from accounts.tenancy import platform_scope
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ ACTIVE_TENANT = "active_tenant"
 
 # AccessBarred
 # ├── TenantSuspended         nobody of the tenant gets in
+# ├── TenantLeaving           only its owners do, and only to look
+# ├── SingleSignOnRequired    this person has to come by the tenant's own provider
 # └── SecondFactorRequired    this person has to set up a second factor first
 class AccessBarred(Exception):
     """The caller is known, but may not go on yet. HTTP answers 403; `fix` is for the caller."""
@@ -41,6 +43,32 @@ class TenantSuspended(AccessBarred):
 
     def __init__(self) -> None:
         super().__init__("This organisation is suspended.")
+
+
+class TenantLeaving(AccessBarred):
+    """The tenant is to be deleted. `owner` is the caller if it is one of its owners, who may look
+    and take it back; None for everybody else, and once it is being deleted."""
+
+    code = "tenant-leaving"
+    fix = "Ask one of its owners: until then they can take that back."
+
+    def __init__(self, owner: "Caller | None" = None, *, is_too_late: bool = False) -> None:
+        super().__init__(
+            "This organisation is being deleted."
+            if is_too_late
+            else "This organisation is leaving."
+        )
+        self.owner = owner
+        if is_too_late:
+            self.fix = "Nothing can be done about it any more."
+
+
+class SingleSignOnRequired(AccessBarred):
+    code = "single-sign-on-required"
+    fix = "Log in with your organisation's account."
+
+    def __init__(self) -> None:
+        super().__init__("This organisation asks its members to use single sign-on.")
 
 
 class SecondFactorRequired(AccessBarred):
@@ -60,7 +88,8 @@ class Caller:
     api_key_id: UUID | None = None
     role: Role | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    is_operator: bool = False
+    # Whether the tenant's own identity provider let the person in.
+    by_sign_on: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller's role, or a scope of its key, allows `permission`."""
@@ -83,10 +112,16 @@ class Caller:
         return self.user_id or self.api_key_id
 
 
-def memberships_of(user: User) -> list[Membership]:
-    """The user's active memberships, oldest first, each with its tenant loaded."""
+def memberships_of(
+    user: User, session: SessionBase | Mapping[str, Any] | None = None
+) -> list[Membership]:
+    """The user's active memberships, oldest first, each with its tenant loaded; with a session
+    only those that it counts for."""
+    only = signed_on_at(session) if session is not None else None
     with platform_scope("look up a user's memberships"):
         rows = Membership.objects.filter(user=user, state=Membership.State.ACTIVE)
+        if only is not None:
+            rows = rows.filter(tenant=only)
         return list(rows.select_related("tenant").order_by("id"))
 
 
@@ -98,23 +133,46 @@ def caller_from_session(
 
     Raises:
         TenantSuspended: the chosen tenant, or every tenant of the user, is suspended.
+        SingleSignOnRequired: the tenant wants it, and the session came by a password.
+        TenantLeaving: it is to be deleted.
         SecondFactorRequired: the tenant wants one, and the user has none.
     """
     if not isinstance(user, User) or not user.is_active:
         return None
-    membership = _active_membership(memberships_of(user), session.get(ACTIVE_TENANT))
+    memberships = memberships_of(user, session)
+    membership = _active_membership(memberships, session.get(ACTIVE_TENANT))
     if membership is None:
         return None
-    if not membership.tenant.is_active:
+    if membership.tenant.state == Tenant.State.SUSPENDED:
         raise TenantSuspended
-    if membership.tenant.requires_mfa and not has_second_factor(user):
-        raise SecondFactorRequired
-    return Caller(
+    by_sign_on = signed_on_at(session) is not None
+    _check_way_in(membership, user, by_sign_on=by_sign_on)
+    caller = Caller(
         tenant_id=membership.tenant_id,
         user_id=user.pk,
         role=Role(membership.role),
-        is_operator=user.is_superuser,
+        by_sign_on=by_sign_on,
     )
+    _check_stays(membership.tenant, caller)
+    return caller
+
+
+def _check_stays(tenant: Tenant, caller: Caller) -> None:
+    """Raises TenantLeaving unless the tenant stays."""
+    if tenant.state == Tenant.State.ERASING:
+        raise TenantLeaving(is_too_late=True)
+    if tenant.state == Tenant.State.LEAVING:
+        raise TenantLeaving(caller if caller.may(Permission.LEAVE) else None)
+
+
+def _check_way_in(membership: Membership, user: User, *, by_sign_on: bool) -> None:
+    tenant = membership.tenant
+    if tenant.requires_sign_on and not by_sign_on and membership.role != Role.OWNER:
+        raise SingleSignOnRequired
+    if by_sign_on and tenant.trusts_sign_on_factor:
+        return
+    if tenant.requires_mfa and not has_second_factor(user):
+        raise SecondFactorRequired
 
 
 def _active_membership(memberships: list[Membership], chosen: str | None) -> Membership | None:
@@ -130,10 +188,13 @@ def caller_from_api_key(text: str, *, now: datetime | None = None) -> Caller | N
 
     Raises:
         TenantSuspended: the key is good, but its tenant is suspended.
+        TenantLeaving: the key is good, but its tenant is to be deleted.
     """
     key = find_api_key(text, now=now)
     if key is None:
         return None
-    if key.tenant.state != Tenant.State.ACTIVE:
+    if key.tenant.state == Tenant.State.SUSPENDED:
         raise TenantSuspended
-    return Caller(tenant_id=key.tenant_id, api_key_id=key.pk, scopes=frozenset(key.scopes))
+    caller = Caller(tenant_id=key.tenant_id, api_key_id=key.pk, scopes=frozenset(key.scopes))
+    _check_stays(key.tenant, caller)
+    return caller

@@ -39,7 +39,7 @@ def write_to_staff(
     with platform_scope("who gets a letter"):
         tenant = Tenant.objects.get(pk=tenant_id)
         readers = _readers(tenant_id, permission)
-    subject, text = _rendered(name, context | {"tenant": tenant})
+    subject, text = rendered(name, context | {"tenant": tenant})
     for address in readers:
         post = partial(post_letter.delay, subject, text, address)
         transaction.on_commit(post, robust=True)
@@ -57,6 +57,13 @@ def post_letter(subject: str, text: str, address: str) -> None:
     send_mail(subject, text, None, [address])
 
 
+def rendered(name: str, context: dict[str, Any]) -> tuple[str, str]:
+    """The subject and the text of the letter `accounts/letters/<name>.txt`."""
+    context = context | {"public_url": settings.PUBLIC_URL}
+    subject, _, text = render_to_string(f"accounts/letters/{name}.txt", context).partition("\n")
+    return subject.strip(), text.strip() + "\n"
+
+
 def _readers(tenant_id: UUID, permission: Permission) -> list[str]:
     rows = Membership.objects.filter(
         tenant=tenant_id,
@@ -65,9 +72,3 @@ def _readers(tenant_id: UUID, permission: Permission) -> list[str]:
         user__is_active=True,
     )
     return list(rows.order_by("user__email").values_list("user__email", flat=True))
-
-
-def _rendered(name: str, context: dict[str, Any]) -> tuple[str, str]:
-    context = context | {"public_url": settings.PUBLIC_URL}
-    subject, _, text = render_to_string(f"accounts/letters/{name}.txt", context).partition("\n")
-    return subject.strip(), text.strip() + "\n"

@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -19,7 +20,15 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import invitations
 from accounts.audit import record
 from accounts.callers import ACTIVE_TENANT, Caller
-from accounts.members import MemberRefused, change_role, check_may_give, members, set_state
+from accounts.confirmation import ask, effects_on, log_in_again, name_of
+from accounts.members import (
+    MemberRefused,
+    change_role,
+    check_may_give,
+    check_may_leave,
+    members,
+    set_state,
+)
 from accounts.models import Invitation, Membership, Tenant, User
 from accounts.roles import Permission, Role
 from accounts.sign_in import with_second_factor
@@ -110,12 +119,31 @@ def change_member(request: HttpRequest, membership_id: UUID) -> HttpResponse:
         if role in Role.values:
             change_role(membership_id, Role(role), caller)
         elif state in Membership.State.values:
+            if state == Membership.State.DISABLED:
+                asked = _ask_to_disable(request, membership_id, caller)
+                if asked is not None:
+                    return asked
             set_state(membership_id, Membership.State(state), caller)
     except Membership.DoesNotExist:
         raise Http404 from None
     except MemberRefused as error:
         messages.error(request, str(error))
     return redirect("members")
+
+
+def _ask_to_disable(
+    request: HttpRequest, membership_id: UUID, caller: Caller
+) -> HttpResponse | None:
+    """The question; None once it was answered. Raises as `set_state` does."""
+    membership = members().get(pk=membership_id)
+    check_may_leave(membership, caller)
+    if again := log_in_again(request, reverse("members")):
+        return again
+    effects = [*effects_on([membership]), "Past conversations stay. You can let them in again."]
+    title = f"Disable {membership.user.get_full_name()}?"
+    question = ask(request, title, effects, word=name_of(membership))
+    context = {"question": question, "fields": {"state": Membership.State.DISABLED}}
+    return render(request, "accounts/confirm_act.html", context) if question else None
 
 
 @login_required
@@ -143,17 +171,18 @@ def _members_page(
     """`shown` may hold the `link` of the invitation `made` just now."""
     rows = list(members())
     protected = with_second_factor([row.user_id for row in rows])
+    grants_owners = caller.may(Permission.MANAGE_OWNERS)
     for row in rows:
         row.is_protected = row.user_id in protected  # type: ignore[attr-defined]
         row.is_self = row.user_id == caller.user_id  # type: ignore[attr-defined]
-        row.is_fixed = row.role == Role.OWNER != caller.role  # type: ignore[attr-defined]
+        row.is_fixed = row.role == Role.OWNER and not grants_owners  # type: ignore[attr-defined]
     active = [row for row in rows if row.state == Membership.State.ACTIVE]
     context = {
         "members": rows,
         "unprotected": sum(row.user_id not in protected for row in active),
         "invitations": list(invitations.open_invitations()),
         "form": form,
-        "roles": [role for role in Role if role != Role.OWNER or caller.role == Role.OWNER],
+        "roles": [role for role in Role if role != Role.OWNER or grants_owners],
         **shown,
     }
     return render(request, "accounts/members.html", context)

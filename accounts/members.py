@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts.audit import record
 from accounts.callers import Caller
 from accounts.models import Membership
-from accounts.roles import Role
+from accounts.roles import Permission, Role
 
 
 # MemberRefused
@@ -52,7 +52,7 @@ def change_role(membership_id: UUID, role: Role, by: Caller) -> Membership:
         membership = _claim(membership_id, by)
         check_may_give(role, by)
         if role != Role.OWNER:
-            _check_not_last_owner(membership)
+            check_may_leave(membership, by)
         before, membership.role = membership.role, role
         membership.save(update_fields=["role"])
         record(
@@ -70,7 +70,7 @@ def set_state(membership_id: UUID, state: Membership.State, by: Caller) -> Membe
     with transaction.atomic():
         membership = _claim(membership_id, by)
         if state == Membership.State.DISABLED:
-            _check_not_last_owner(membership)
+            check_may_leave(membership, by)
         before, membership.state = membership.state, state
         membership.save(update_fields=["state"])
         record(
@@ -85,27 +85,38 @@ def set_state(membership_id: UUID, state: Membership.State, by: Caller) -> Membe
 
 def check_may_give(role: str, by: Caller) -> None:
     """Raises OwnersOnly unless `by` may make somebody a `role`."""
-    if role == Role.OWNER and by.role != Role.OWNER:
+    if role == Role.OWNER and not by.may(Permission.MANAGE_OWNERS):
         raise OwnersOnly
 
 
-def _claim(membership_id: UUID, by: Caller) -> Membership:
-    """The row, with every owner's locked: two owners cannot leave at the same moment."""
-    owners = Membership.objects.select_for_update().filter(role=Role.OWNER).order_by("id")
-    list(owners)
-    membership = Membership.objects.select_for_update().get(pk=membership_id)
+def check_may_leave(membership: Membership, by: Caller) -> None:
+    """Raises MemberRefused unless `by` may take from the member what she is."""
     check_may_give(membership.role, by)
-    return membership
+    if is_last_owner(membership):
+        raise LastOwner
 
 
-def _check_not_last_owner(membership: Membership) -> None:
-    if membership.role != Role.OWNER or membership.state != Membership.State.ACTIVE:
-        return
+def is_last_owner(membership: Membership) -> bool:
+    """Whether nobody would be left to own the organisation, were it not for this stored row.
+    Somebody whose account is closed owns nothing."""
     owners = Membership.objects.filter(
         tenant=membership.tenant_id,
         role=Role.OWNER,
         state=Membership.State.ACTIVE,
         user__is_active=True,
     )
-    if not owners.exclude(pk=membership.pk).exists():
-        raise LastOwner
+    return set(owners.values_list("pk", flat=True)) == {membership.pk}
+
+
+def lock_owners(tenant_id: UUID) -> None:
+    """Two owners cannot leave at the same moment. To be called in a transaction."""
+    owners = Membership.objects.select_for_update().filter(tenant=tenant_id, role=Role.OWNER)
+    list(owners.order_by("id"))
+
+
+def _claim(membership_id: UUID, by: Caller) -> Membership:
+    """The row, with every owner's locked."""
+    lock_owners(by.tenant_id)
+    membership = Membership.objects.select_for_update().get(pk=membership_id)
+    check_may_give(membership.role, by)
+    return membership

@@ -12,17 +12,28 @@ from accounts.callers import (
     AccessBarred,
     Caller,
     SecondFactorRequired,
-    TenantSuspended,
+    SingleSignOnRequired,
+    TenantLeaving,
     caller_from_api_key,
     caller_from_session,
 )
+from accounts.models import User
+from accounts.sign_in import signed_on_at
 from accounts.tenancy import platform_scope, tenant_scope
 
 API = "/api/"
 ADMIN = "/admin/"
 # What a person who may not go on can still do: leave, and look after her own account.
-_OPEN_ROUTES = frozenset({"login", "logout", "switch-tenant", "invitation", "account"})
+_OPEN_ROUTES = frozenset(
+    {"switch-tenant", "invitation", "account", "single-sign-on", "single-sign-on-return"}
+)
+# What an owner can still do while her organisation is leaving, beside looking.
+_LEAVING_ROUTES = frozenset({"make-archive", "take-back"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_ACCOUNT = ("account_", "mfa_", "usersessions_")
+# What opens an account everywhere is not for a session that one tenant's provider has opened.
+_OWN_SECRETS = ("account_change_", "account_set_", "account_reauthenticate", "mfa_")
+_NO_SECRETS = frozenset({"mfa_authenticate", "mfa_login_webauthn"})
 
 
 class CallerMiddleware:
@@ -62,13 +73,15 @@ class CallerMiddleware:
         scheme, _, text = request.headers["Authorization"].partition(" ")
         try:
             caller = caller_from_api_key(text.strip()) if scheme.lower() == "bearer" else None
-        except TenantSuspended as error:
+        except AccessBarred as error:
             return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
         if caller is None:
             return _unauthorized()
         return self._as_caller(request, caller)
 
     def _with_session(self, request: HttpRequest) -> HttpResponse:
+        if _is_signed_on(request) and _touches_secrets(_route(request) or ""):
+            return render(request, "account/not_so.html", status=HTTPStatus.FORBIDDEN)
         try:
             caller = caller_from_session(request.user, request.session)
         except AccessBarred as error:
@@ -85,12 +98,17 @@ class CallerMiddleware:
     def _barred(self, request: HttpRequest, error: AccessBarred) -> HttpResponse:
         request.barred = error.code  # type: ignore[attr-defined]
         route = _route(request) or ""
+        owner = error.owner if isinstance(error, TenantLeaving) else None
+        if owner and (request.method in _SAFE or route in _LEAVING_ROUTES):
+            return self._as_caller(request, owner)
         if route in _OPEN_ROUTES or route.startswith(_OWN_ACCOUNT):
             return self._get_response(request)
         if request.path.startswith(API):
             return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
         if isinstance(error, SecondFactorRequired):
             return redirect("mfa_index")
+        if isinstance(error, SingleSignOnRequired):
+            return render(request, "accounts/sign_on_required.html", status=HTTPStatus.FORBIDDEN)
         return render(
             request, "accounts/suspended.html", {"error": error}, status=HTTPStatus.FORBIDDEN
         )
@@ -120,7 +138,16 @@ def _unauthorized() -> HttpResponse:
 
 
 def _is_operator(request: HttpRequest) -> bool:
-    return request.user.is_active and request.user.is_staff and request.user.is_superuser
+    is_one = isinstance(request.user, User) and request.user.is_operator
+    return is_one and not _is_signed_on(request)
+
+
+def _is_signed_on(request: HttpRequest) -> bool:
+    return request.user.is_authenticated and signed_on_at(request.session) is not None
+
+
+def _touches_secrets(route: str) -> bool:
+    return route.startswith(_OWN_SECRETS) and route not in _NO_SECRETS
 
 
 def _route(request: HttpRequest) -> str | None:

@@ -18,18 +18,27 @@ from django.utils import timezone
 from accounts.audit.models import AppendOnly, AuditEntry, AuditLink, AuditSeal
 from accounts.ids import uuid7
 from accounts.keyset.field import SealedField
+from accounts.leaving.models import Archive, Departure
 from accounts.roles import Role
+from accounts.rotation.models import CredentialRotation
+from accounts.single_sign_on.models import EmailDomain, IdentityProvider, ProviderIdentity
 from accounts.tenancy import TenantOwned
 
 __all__ = [
     "ApiKey",
     "AppendOnly",
+    "Archive",
     "AuditEntry",
     "AuditLink",
     "AuditSeal",
     "Credential",
+    "CredentialRotation",
+    "Departure",
+    "EmailDomain",
+    "IdentityProvider",
     "Invitation",
     "Membership",
+    "ProviderIdentity",
     "Tenant",
     "User",
     "UserManager",
@@ -91,6 +100,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().clean()
         self.email = UserManager.normalize_email(self.email)
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether the platform is this person's to run: the role beside those of `roles.Role`."""
+        return self.is_active and self.is_staff and self.is_superuser
+
     def get_full_name(self) -> str:
         return self.name or self.email
 
@@ -104,6 +118,9 @@ class Tenant(models.Model):
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
         SUSPENDED = "suspended", "Suspended"
+        # `accounts.leaving`: owners may still look and take it back; then everything is deleted.
+        LEAVING = "leaving", "Leaving"
+        ERASING = "erasing", "Being deleted"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(unique=True)
@@ -115,6 +132,16 @@ class Tenant(models.Model):
         help_text="Members without one set it up before anything else here works for them.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # What the active identity provider's settings say, for those who look at every request.
+    requires_sign_on = models.BooleanField(default=False, editable=False)
+    trusts_sign_on_factor = models.BooleanField(default=False, editable=False)
+
+    # Each holds an `accounts.limits.Limits`. The plan is the operators'; of it and the tenant's
+    # own limits the smaller ones count.
+    plan_limits = models.JSONField(default=dict, blank=True, editable=False)
+    limits = models.JSONField(default=dict, blank=True, editable=False)
+    member_limits = models.JSONField(default=dict, blank=True, editable=False)
 
     class Meta:
         ordering = ("name",)
@@ -137,6 +164,8 @@ class Membership(TenantOwned):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    # An `accounts.limits.Limits` that goes before the tenant's `member_limits`.
+    limits = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(TenantOwned.Meta):
@@ -201,6 +230,29 @@ class Credential(TenantOwned):
     # When it was last tried, and `live.Report.to_dict()` of that: no secret is in it.
     verified_at = models.DateTimeField("last verified", null=True, blank=True, editable=False)
     verification = models.JSONField(null=True, blank=True, editable=False)
+
+    position = models.PositiveSmallIntegerField(
+        "standby order",
+        default=0,
+        help_text="When the primary one fails, the working one with the lowest number steps in.",
+    )
+    # Why it is failing and since when; `accounts.failover` tells when it may be used again. One
+    # that rests comes back by itself; without a time it waits for somebody who verifies it.
+    failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failure_code = models.CharField(max_length=64, blank=True, editable=False)
+    failure = models.CharField("what is wrong", max_length=400, blank=True, editable=False)
+    rests_until = models.DateTimeField(null=True, blank=True, editable=False)
+    failures_in_row = models.PositiveSmallIntegerField(default=0, editable=False)
+    # Conversations that move here take places in a row: until when they are taken.
+    paced_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # To the minute: it is not written more often.
+    last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
+
+    # The schedule of `accounts.rotation`, for the key of a service account.
+    rotate_every_days = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    rotates_by_itself = models.BooleanField(default=True, editable=False)
+    rotation_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    rotation_reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(

@@ -28,7 +28,7 @@ from accounts.credentials import is_simulated
 from accounts.models import Credential, Tenant, User, UserManager
 from accounts.roles import Permission
 from accounts.sessions import browser_name, end_sessions
-from accounts.sign_in import password_link
+from accounts.sign_in import password_link, signed_on_at
 from accounts.tenancy import platform_scope
 
 
@@ -109,7 +109,7 @@ class PasswordLinkForm(forms.Form):
 @login_required
 def make_password_link(request: HttpRequest) -> HttpResponse:
     """An operator makes a link for a person who has lost her password. It is shown once."""
-    if not _user(request).is_superuser:
+    if not _user(request).is_operator or signed_on_at(request.session) is not None:
         raise Http404
     form = PasswordLinkForm(request.POST or None)
     context: dict[str, Any] = {"form": form}
@@ -126,7 +126,7 @@ def make_password_link(request: HttpRequest) -> HttpResponse:
 def switch_tenant(request: HttpRequest) -> HttpResponse:
     """Work in another tenant from now on: `tenant` is its id, `next` where to go."""
     chosen = request.POST.get("tenant", "")
-    tenants = (str(membership.tenant_id) for membership in memberships_of(_user(request)))
+    tenants = (str(membership.tenant_id) for membership in _memberships(request))
     if chosen not in tenants:
         raise Http404
     request.session[ACTIVE_TENANT] = chosen
@@ -149,8 +149,8 @@ def _user(request: HttpRequest) -> User:
 
 def caller_context(request: HttpRequest) -> dict[str, Any]:
     """What every template may use: `caller`, its `tenant`, the `memberships` to choose from
-    (each with its tenant), whether the caller `may_review`, `may_manage_members` and
-    `may_enter_admin`, and whether answers are `simulated`. Nothing is looked up before a
+    (each with its tenant), whether the caller `may_review`, `may_manage_members`,
+    `may_leave` and `may_enter_admin`, and whether answers are `simulated`. Nothing is looked up before a
     template asks."""
     caller: Caller | None = getattr(request, "caller", None)
     memberships = SimpleLazyObject(lambda: _memberships(request))
@@ -161,6 +161,7 @@ def caller_context(request: HttpRequest) -> dict[str, Any]:
         "may_enter_admin": caller.may(Permission.ENTER_ADMIN),
         "may_review": caller.may(Permission.REVIEW_CONVERSATIONS),
         "may_manage_members": caller.may(Permission.MANAGE_MEMBERS),
+        "may_leave": caller.may(Permission.LEAVE),
         "tenant": SimpleLazyObject(lambda: Tenant.objects.get(pk=caller.tenant_id)),
         "memberships": memberships,
         "simulated": SimpleLazyObject(tenant_is_simulated),
@@ -169,7 +170,7 @@ def caller_context(request: HttpRequest) -> dict[str, Any]:
 
 def _memberships(request: HttpRequest) -> list[Any]:
     user = getattr(request, "user", None)
-    return memberships_of(user) if isinstance(user, User) else []
+    return memberships_of(user, request.session) if isinstance(user, User) else []
 
 
 def tenant_is_simulated() -> bool:

@@ -1,6 +1,8 @@
 """What each role may do, in one table."""
 
+import sys
 from enum import StrEnum
+from pathlib import Path
 
 from django.db.models import TextChoices
 
@@ -25,16 +27,36 @@ class Permission(StrEnum):
     MANAGE_CREDENTIALS = "manage-credentials"
     MANAGE_API_KEYS = "manage-api-keys"
     MANAGE_MEMBERS = "manage-members"
+    MANAGE_OWNERS = "manage-owners"
     MANAGE_TENANT = "manage-tenant"
+    LEAVE = "leave"
     READ_AUDIT = "read-audit"
+    READ_USAGE = "read-usage"
     ENTER_ADMIN = "enter-admin"
 
+
+# What each permission is for, as `docs/reference/roles.md` says it.
+MEANINGS: dict[Permission, str] = {
+    Permission.TALK: "Talk to agents, and read one's own conversations.",
+    Permission.REVIEW_CONVERSATIONS: "Read every conversation of the organisation; it is noted.",
+    Permission.READ_API: "Read over the API; see the agents in the admin.",
+    Permission.MANAGE_AGENTS: "Add, change and delete agents.",
+    Permission.MANAGE_CREDENTIALS: "Add, verify, replace and revoke Gemini credentials.",
+    Permission.MANAGE_API_KEYS: "Make and revoke API keys, which may never do more than oneself.",
+    Permission.MANAGE_MEMBERS: "Invite people, change their roles, let them go.",
+    Permission.MANAGE_OWNERS: "Make owners and change them.",
+    Permission.MANAGE_TENANT: "Change what the organisation is called and asks of its people.",
+    Permission.LEAVE: "Take everything along, and have the organisation deleted.",
+    Permission.READ_AUDIT: "Read and export the audit.",
+    Permission.READ_USAGE: "See and export what was used and what it cost.",
+    Permission.ENTER_ADMIN: "Enter the admin.",
+}
 
 _P = Permission
 
 _ALLOWED: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(_P),
-    Role.ADMIN: frozenset(_P),
+    Role.ADMIN: frozenset(_P) - {_P.MANAGE_OWNERS, _P.LEAVE},
     Role.DEVELOPER: frozenset(
         {_P.TALK, _P.READ_API, _P.MANAGE_AGENTS, _P.MANAGE_API_KEYS, _P.ENTER_ADMIN}
     ),
@@ -63,3 +85,40 @@ def roles_with(permission: Permission) -> list[Role]:
 def scope_allows(scope: str, permission: Permission) -> bool:
     """Whether an API key's scope covers `permission`. An unknown scope covers nothing."""
     return permission in KEY_SCOPES.get(scope, frozenset())
+
+
+_HEAD = """\
+# Who may do what
+
+Drawn from the table in `accounts/roles.py`, by which the admin, the pages, the API and the sockets
+decide; do not edit. To draw it anew:
+
+```
+.venv/bin/python -m accounts.roles docs/reference/roles.md
+```
+
+A person has one role in each organisation she belongs to; an API key has scopes instead. The
+operator of the platform is none of these: she works in the admin, on every organisation's rows,
+and talks to no agent unless an organisation makes her a member.
+"""
+
+
+def page() -> str:
+    """The table as people read it: `docs/reference/roles.md`."""
+    roles, scopes = list(Role), list(KEY_SCOPES)
+    names = [*(role.label for role in roles), *(f"key: `{scope}`" for scope in scopes)]
+    lines = [_line("May", *names), _line("---", *(":-:" for _ in names))]
+    for permission in Permission:
+        marks = [allows(role, permission) for role in roles]
+        marks += [scope_allows(scope, permission) for scope in scopes]
+        shown = ("yes" if mark else "" for mark in marks)
+        lines.append(_line(f"**{permission}**: {MEANINGS[permission]}", *shown))
+    return "\n".join([_HEAD, *lines, ""])
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

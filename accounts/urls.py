@@ -12,13 +12,20 @@ from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
 from accounts import member_pages, pages
+from accounts.leaving import pages as leaving
+from accounts.single_sign_on import pages as sign_on
+from accounts.single_sign_on import setup_pages
 
 urlpatterns = [
-    path("login/", account.login, name="login"),
-    path("login/", account.login, name="account_login"),
+    path("login/", sign_on.LoginPage.as_view(), name="account_login"),
+    path("login/single-sign-on/", sign_on.begin, name="single-sign-on"),
+    path(
+        "login/single-sign-on/<uuid:tenant_id>/",
+        sign_on.come_back,
+        name="single-sign-on-return",
+    ),
     path("login/passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("login/second-factor/", mfa.authenticate, name="mfa_authenticate"),
-    path("logout/", pages.LogoutPage.as_view(), name="logout"),
     path("logout/", pages.LogoutPage.as_view(), name="account_logout"),
     path("signup/", account.signup, name="account_signup"),
     path("login/closed/", account.account_inactive, name="account_inactive"),
@@ -68,6 +75,15 @@ urlpatterns = [
     path("account/passkeys/<int:pk>/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
     path("tenant/", pages.switch_tenant, name="switch-tenant"),
     path("invitation/", member_pages.invitation, name="invitation"),
+    path("organisation/", leaving.organisation, name="organisation"),
+    path("organisation/archives/", leaving.make_archive, name="make-archive"),
+    path(
+        "organisation/archives/<uuid:archive_id>/file/",
+        leaving.download_archive,
+        name="download-archive",
+    ),
+    path("organisation/leave/", leaving.leave, name="leave"),
+    path("organisation/stay/", leaving.stay, name="take-back"),
     path("members/", member_pages.list_members, name="members"),
     path("members/invite/", member_pages.invite, name="invite-member"),
     path(
@@ -75,6 +91,11 @@ urlpatterns = [
         member_pages.require_second_factor,
         name="require-second-factor",
     ),
+    path("members/single-sign-on/", setup_pages.set_up, name="single-sign-on-setup"),
+    path("members/single-sign-on/test/", setup_pages.try_out, name="single-sign-on-test"),
+    path("members/single-sign-on/discard/", setup_pages.discard, name="single-sign-on-discard"),
+    path("members/single-sign-on/end/", setup_pages.end, name="single-sign-on-end"),
+    path("members/single-sign-on/forget/", setup_pages.forget, name="single-sign-on-forget"),
     path("members/<uuid:membership_id>/", member_pages.change_member, name="change-member"),
     path(
         "members/invitations/<uuid:invitation_id>/revoke/",

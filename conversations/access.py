@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from accounts.database import in_database
 from accounts.models import ApiKey, Membership, Tenant, User
+from accounts.roles import Role
 from accounts.sign_in import with_second_factor
 from accounts.signals import AccessEnded, access_ended
 from accounts.tenancy import platform_scope
@@ -51,6 +52,8 @@ class Ground:
     # The stored hash of the password that the session was opened with.
     password: str | None = field(default=None, repr=False)
     api_key_id: uuid.UUID | None = None
+    # Whether the tenant's own identity provider opened the session.
+    by_sign_on: bool = False
 
 
 class AccessWatch:
@@ -146,13 +149,31 @@ def _allowed(grounds: Iterable[Ground]) -> set[Ground]:
     grounds = [one for one in grounds if one.tenant_id in tenants]
     members = Membership.objects.filter(user_id__in=_people(grounds))
     active = members.filter(state=Membership.State.ACTIVE)
-    pairs = set(active.values_list("user_id", "tenant_id"))
-    unprotected = _unprotected(one for one in grounds if tenants[one.tenant_id].requires_mfa)
+    rows_of = active.values_list("user_id", "tenant_id", "role")
+    roles = {(user_id, tenant_id): role for user_id, tenant_id, role in rows_of}
+    unprotected = _unprotected(
+        one for one in grounds if _wants_second_factor(one, tenants[one.tenant_id])
+    )
     return {
         one
         for one in grounds
-        if one not in unprotected and (one.user_id is None or (one.user_id, one.tenant_id) in pairs)
+        if one.user_id is None or (one not in unprotected and _came_as_wanted(one, tenants, roles))
     }
+
+
+def _came_as_wanted(
+    ground: Ground,
+    tenants: dict[uuid.UUID, Tenant],
+    roles: dict[tuple[uuid.UUID, uuid.UUID], str],
+) -> bool:
+    """Whether it is a member's, who signed in as the tenant asks of that role."""
+    role = roles.get((ground.user_id, ground.tenant_id)) if ground.user_id else None
+    by_any_way = role == Role.OWNER or not tenants[ground.tenant_id].requires_sign_on
+    return role is not None and (ground.by_sign_on or by_any_way)
+
+
+def _wants_second_factor(ground: Ground, tenant: Tenant) -> bool:
+    return tenant.requires_mfa and not (ground.by_sign_on and tenant.trusts_sign_on_factor)
 
 
 def _unprotected(grounds: Iterable[Ground]) -> set[Ground]:
@@ -163,17 +184,22 @@ def _unprotected(grounds: Iterable[Ground]) -> set[Ground]:
 
 
 def stop_conversations(ended: AccessEnded, **_: Any) -> None:
-    """Ask the hosts to end what a suspended tenant, or somebody who is no member any more, has
-    open. A receiver of `access_ended`, after the commit."""
+    """Ask the hosts to end what a tenant that is suspended or leaving, or somebody who is no
+    member any more, has open. A receiver of `access_ended`, after the commit."""
     if ended.tenant_id is None or ended.api_key_id is not None:
         return
     with platform_scope("stop conversations without access"):
         rows = Conversation.objects.filter(tenant=ended.tenant_id, stop_reason="")
         running = rows.exclude(state=ConversationState.ENDED)
         if ended.user_id is None:
-            running.update(stop_reason=EndReason.TENANT_SUSPENDED)
+            running.update(stop_reason=_why_stopped(ended.tenant_id))
         elif not _is_member(ended.user_id, ended.tenant_id):
             running.filter(user=ended.user_id).update(stop_reason=EndReason.STAFF_ENDED)
+
+
+def _why_stopped(tenant_id: uuid.UUID) -> EndReason:
+    suspended = Tenant.objects.filter(pk=tenant_id, state=Tenant.State.SUSPENDED).exists()
+    return EndReason.TENANT_SUSPENDED if suspended else EndReason.TENANT_LEAVING
 
 
 def _is_member(user_id: uuid.UUID, tenant_id: uuid.UUID) -> bool:

@@ -26,15 +26,31 @@ from accounts.tenancy import tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
 from conversations.models import Agent, Conversation, Lease
+from conversations.quotas.parties import Parties, stack_for
+from conversations.quotas.places import LimitReached, check_room, take_place_again
+from conversations.quotas.rules import Bounds, Refusal, bounds_of
 
 
 class Refused(Exception):
-    """The socket may not have what it asked for. `error` is what the page is told."""
+    """The socket may not have what it asked for. `error` is what the page is told.
 
-    def __init__(self, close_code: int, code: str, message: str, fix: str) -> None:
+    `retry_after_s`: after so many seconds it may have it; None where time changes nothing.
+    """
+
+    def __init__(
+        self,
+        close_code: int,
+        code: str,
+        message: str,
+        fix: str,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(code)
         self.close_code = close_code
-        self.error = p.Error(code=code, message=message, fix=fix, fatal=True)
+        self.error = p.Error(
+            code=code, message=message, fix=fix, fatal=True, retry_after_s=retry_after_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +69,13 @@ def admit(scope: Any, first: p.FirstMessage) -> Admitted:
     caller = identify(scope, first.key)
     ground = ground_of(caller, scope)
     with tenant_scope(caller.tenant_id), at_place(place_of_socket(scope)):
-        if isinstance(first, p.Start):
-            return start(caller, first, ground)
-        return resume(caller, first, ground)
+        try:
+            if isinstance(first, p.Start):
+                return start(caller, first, ground)
+            return resume(caller, first, ground)
+        except LimitReached as reached:
+            reached.tell_staff()
+            raise at_limit(reached.refusal) from None
 
 
 def identify(scope: Any, key: str | None) -> Caller:
@@ -90,6 +110,7 @@ def ground_of(caller: Caller, scope: Any) -> Ground:
         user_id=caller.user_id,
         session_key=session_key_of(scope),
         password=passwords.first(),
+        by_sign_on=caller.by_sign_on,
     )
 
 
@@ -112,10 +133,12 @@ def start(caller: Caller, first: p.Start, ground: Ground) -> Admitted:
     agent = Agent.objects.filter(id=as_uuid(first.agent, "agent")).first()
     if agent is None:
         raise not_found("agent")
+    stack = stack_for(agent, caller.user_id)
     with transaction.atomic():
+        check_room(Parties(caller.tenant_id, agent.pk, caller.user_id), stack)
         conversation = Conversation.objects.create(agent=agent, user_id=caller.user_id)
         Lease.objects.create(conversation=conversation)
-    return Admitted(conversation.id, hello(caller, conversation), 0, 0, ground)
+    return Admitted(conversation.id, hello(caller, conversation, bounds_of(stack)), 0, 0, ground)
 
 
 def resume(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
@@ -128,17 +151,34 @@ def resume(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
     conversation = found.first()
     if conversation is None:
         raise not_found("conversation")
-    shown = hello(caller, conversation)
+    stack = stack_for(conversation.agent, conversation.user_id)
+    with transaction.atomic():
+        take_place_again(conversation, stack)
+    shown = hello(caller, conversation, bounds_of(stack))
     return Admitted(conversation.id, shown, first.epoch, first.seq, ground)
 
 
-def hello(caller: Caller, conversation: Conversation) -> p.Hello:
+def hello(caller: Caller, conversation: Conversation, bounds: Bounds) -> p.Hello:
     agent = conversation.agent
     credential = primary_credential(caller.tenant_id)
     return p.Hello(
         conversation=str(conversation.id),
         agent=p.AgentCard(id=str(agent.id), name=agent.name),
         simulated=credential is not None and is_simulated(credential),
+        limits=p.Limits(
+            text_chars=min(bounds.message_chars or p.TEXT_CHARS, p.TEXT_CHARS),
+            texts_per_min=bounds.messages_per_min,
+        ),
+    )
+
+
+def at_limit(refusal: Refusal) -> Refused:
+    return Refused(
+        p.Close.LIMIT_REACHED,
+        refusal.code,
+        refusal.message,
+        refusal.fix,
+        retry_after_s=refusal.retry_after_s,
     )
 
 

@@ -6,4 +6,4 @@ class ConversationsConfig(AppConfig):
     verbose_name = "Conversations"
 
     def ready(self) -> None:
-        from conversations import access  # noqa: F401, PLC0415 - its receiver
+        from conversations import access, leaving, running_on  # noqa: F401, PLC0415 - what they register

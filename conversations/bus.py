@@ -48,7 +48,13 @@ class Stopped(msgspec.Struct, frozen=True, tag="stopped"):
     conversation: str
 
 
-Message = Wanted | Opened | Stopped
+class Asked(msgspec.Struct, frozen=True, tag="asked"):
+    """To `workers`: an operator wants something of one of them."""
+
+    worker: str
+
+
+Message = Wanted | Opened | Stopped | Asked
 Handler = Callable[[Message], None]
 
 

@@ -27,6 +27,7 @@ from conversations import protocol as p
 from conversations.access import Ground, Loss
 from conversations.admission import Admitted, Refused, admit
 from conversations.attachment import Attachment, Switchboard
+from conversations.quotas.bucket import TokenBucket
 from conversations.socket import Disconnected, Socket, Unacknowledged, explain
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,16 @@ FRAME_TOO_BIG = p.Error(
     code="frame-too-big",
     message=f"A frame may have {p.FRAME_BYTES} bytes.",
     fix="Send audio in frames of 20 to 40 ms.",
+)
+# Frames of every kind. Audio in pieces of 20 ms makes 50 a second; a page that was away, or a
+# program that reads a file, may be ahead for a while.
+FRAMES_PER_S = 200
+FRAMES_AT_ONCE = 2000
+TOO_FAST = p.Error(
+    code="too-many-frames",
+    message="Frames come faster than any talk needs. This one was dropped.",
+    fix=f"Send at most {FRAMES_PER_S} frames a second.",
+    retry_after_s=1,
 )
 NOT_ACKNOWLEDGED = p.Error(
     code="not-acknowledged",
@@ -178,9 +189,12 @@ class ConversationConsumer(AsyncConsumer):
         await socket.close(p.Close.NORMAL, "ended")
 
     async def _up(self, socket: Socket, attachment: Attachment) -> None:
+        frames = TokenBucket(per_s=FRAMES_PER_S, burst=FRAMES_AT_ONCE, now=socket.heard_at)
         while True:
             frame = await socket.receive()
-            if isinstance(frame, str):
+            if frames.take(socket.heard_at):
+                await self._complain(socket, TOO_FAST)
+            elif isinstance(frame, str):
                 await self._take_text(socket, attachment, frame)
             else:
                 await self._take_binary(socket, attachment, frame)

@@ -12,15 +12,31 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.keyset import SealedField, Unsealable
+from accounts.limits import LimitKind
+from accounts.models import Credential
 from accounts.tenancy import TenantManager, TenantOwned, TenantQuerySet
-from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from conversations.states import (
+    ConversationState,
+    EndReason,
+    Speaker,
+    TokenKind,
+    TurnState,
+)
 
 # A lease lasts this long and is renewed each second: expiry only lets others claim.
 LEASE_TERM = timedelta(seconds=3)
+# A worker that has not reported for so long is not listed any more; its row goes later.
+SEEN_TERM = timedelta(seconds=10)
+FORGOTTEN_AFTER = timedelta(days=1)
+# A conversation keeps its place among those at the same time for so long after its lease ran
+# out: while it waits for its first worker, and while it goes from one worker to the next.
+PLACE_TERM = timedelta(seconds=30)
 
 
 def choices(words: Iterable[str]) -> list[tuple[str, str]]:
-    return [(str(word), str(word).replace("-", " ").capitalize()) for word in words]
+    return [
+        (str(word), str(word).replace("-", " ").replace("_", " ").capitalize()) for word in words
+    ]
 
 
 class Agent(TenantOwned):
@@ -37,6 +53,8 @@ class Agent(TenantOwned):
     model = models.CharField(max_length=120, default="gemini-3.8-live")
     voice = models.CharField(max_length=60, default="Kore")
     modality = models.CharField(max_length=10, choices=Modality.choices, default=Modality.AUDIO)
+    # An `accounts.limits.Limits`: what all conversations with this agent may use.
+    limits = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
@@ -99,6 +117,135 @@ class Conversation(TenantOwned):
         """End a conversation that no worker hosts. Ending it again changes nothing."""
         open_ones = type(self).objects.filter(id=self.id).exclude(state=ConversationState.ENDED)
         open_ones.update(state=ConversationState.ENDED, end_reason=reason, ended_at=Now())
+
+
+class BudgetNotice(TenantOwned):
+    """Staff were told that a budget's soft or hard threshold was reached: once in its period.
+
+    `subject` is the tenant or the agent whose budget it is, `since` the period's beginning.
+    """
+
+    subject = models.UUIDField()
+    kind = models.CharField(max_length=24, choices=choices(LimitKind))
+    since = models.DateTimeField()
+    is_hard = models.BooleanField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "subject", "kind", "since", "is_hard"], name="budget_notice_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} since {self.since:%Y-%m-%d}"
+
+
+class Amounts(models.Model):
+    """How much was used: tokens by their kind, time, and what it costs as far as that is known.
+
+    `cost_micros` are millionths of `currency`. Tokens that had no price are in their column and
+    in `unpriced_tokens` too: where these are not 0, the cost is only what is known of it.
+    """
+
+    text_in = models.BigIntegerField(default=0)
+    audio_in = models.BigIntegerField(default=0)
+    image_in = models.BigIntegerField(default=0)
+    video_in = models.BigIntegerField(default=0)
+    other_in = models.BigIntegerField(default=0)
+    text_out = models.BigIntegerField(default=0)
+    audio_out = models.BigIntegerField(default=0)
+    other_out = models.BigIntegerField(default=0)
+    unpriced_tokens = models.BigIntegerField(default=0)
+    cost_micros = models.BigIntegerField(default=0)
+    talked_ms = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Usage(Amounts, TenantOwned):
+    """One report of the upstream, or a stretch of time with it; never changed, so it is counted
+    once. Its time is the one since the row before, all of it in one `day` of UTC.
+
+    The worker names the row when it notes it, so writing it again finds it written.
+    """
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="usage")
+    epoch = models.PositiveIntegerField()
+    number = models.PositiveIntegerField()
+    day = models.DateField()
+    model = models.CharField(max_length=120)
+
+    class Meta(TenantOwned.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "epoch", "number"], name="usage_once_in_conversation"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.number}"
+
+
+class UsageDay(Amounts, TenantOwned):
+    """What the tenant, one of its agents, or one of its people used on one day of UTC.
+
+    It stays when conversations are deleted: it is what was billed. So `subject`, the tenant's,
+    agent's or user's id, is no foreign key.
+    """
+
+    class Whose(models.TextChoices):
+        TENANT = "tenant", "Organisation"
+        AGENT = "agent", "Agent"
+        USER = "user", "Person"
+
+    whose = models.CharField(max_length=6, choices=Whose.choices)
+    subject = models.UUIDField()
+    day = models.DateField()
+
+    class Meta(TenantOwned.Meta):
+        verbose_name = "usage"
+        verbose_name_plural = "usage"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "subject", "day"], name="usage_day_once")
+        ]
+        indexes = [
+            # No column of the sums is in an index, so that adding to a row touches none.
+            models.Index(fields=["tenant", "whose", "day"], name="usage_days_of_tenant"),
+            models.Index(fields=["whose", "day"], name="usage_days_of_all"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.whose} {self.subject} on {self.day}"
+
+
+class Price(models.Model):
+    """What a million tokens of a kind cost with a model, from a day on. The whole platform's.
+
+    `model` is a model's name without its path; with `*` at its end, of all that begin so. A price
+    of None says that it is not known: what it would cost stays unknown too.
+    """
+
+    model = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=choices(TokenKind))
+    micros_per_million = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    valid_from = models.DateField()
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["model", "kind", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "kind", "valid_from"], name="price_once_from_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.get_kind_display()}"
 
 
 class TurnQuerySet(TenantQuerySet["Turn"]):
@@ -213,12 +360,19 @@ class LeaseQuerySet(TenantQuerySet["Lease"]):
     def release(self, conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
         """Let others claim at once. Does nothing if the lease is no longer this worker's."""
         self.filter(conversation_id=conversation_id, worker=worker, epoch=epoch).update(
-            worker="", address="", expires_at=Now()
+            worker="", address="", credential=None, expires_at=Now()
         )
 
     def retire(self, conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
         """The conversation has ended: nobody will host it again, and its handle goes too."""
         self.filter(conversation_id=conversation_id, worker=worker, epoch=epoch).delete()
+
+    def with_place(self) -> LeaseQuerySet:
+        """The conversations that count as being held at the same time: a worker hosts them, or
+        did, or was asked to, less than PLACE_TERM ago. One that is paused for longer counts
+        again when it is continued."""
+        recent = self.filter(expires_at__gt=Now() - PLACE_TERM)
+        return recent.exclude(conversation__state=ConversationState.ENDED)
 
     def holder(self, conversation_id: uuid.UUID) -> tuple[str, int] | None:
         """Return (link address, epoch) of the living worker that hosts the conversation."""
@@ -237,6 +391,10 @@ class Lease(TenantOwned):
     address = models.CharField(max_length=120, blank=True)
     epoch = models.PositiveIntegerField(default=0)
     expires_at = models.DateTimeField(db_default=Now())
+    # What the session runs on, while a worker has it: a key is not deleted under a session.
+    credential = models.ForeignKey(
+        Credential, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     sealed_handle = SealedField(
         purpose="handle", row="conversation_id", null=True, blank=True, editable=False
     )
@@ -264,3 +422,43 @@ class Lease(TenantOwned):
             return Lease.sealed_handle.field.unseal(self).decode()
         except Unsealable:
             return None  # a fresh session replaces it; the transcript is not affected
+
+
+class WorkerProcessQuerySet(models.QuerySet["WorkerProcess"]):
+    def enrol(self, name: str, address: str, capacity: int) -> None:
+        """A worker begins. Rows of those that were killed long ago go."""
+        self.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
+        self.create(name=name, address=address, capacity=capacity)
+
+    def report(self, name: str, *, drained: bool) -> bool:
+        """A worker lives. Returns whether somebody has asked it to drain."""
+        row = self.filter(name=name)
+        row.update(seen_at=Now(), is_drained=drained)
+        return row.exclude(drain_asked_at=None).exists()
+
+    def living(self) -> WorkerProcessQuerySet:
+        return self.filter(seen_at__gt=Now() - SEEN_TERM)
+
+
+class WorkerProcess(models.Model):
+    """A process that hosts conversations, idle or not. It belongs to the platform.
+
+    `drain_asked_at` is how an operator asks it to take nothing new and to hand on what it has:
+    a fact here first, which the worker reads with its report each second.
+    """
+
+    name = models.CharField(max_length=80, primary_key=True)
+    address = models.CharField("link address", max_length=120)
+    capacity = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField("last seen", db_default=Now())
+    drain_asked_at = models.DateTimeField(null=True, blank=True)
+    is_drained = models.BooleanField(default=False)
+
+    objects = WorkerProcessQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "worker"
+
+    def __str__(self) -> str:
+        return self.name

@@ -27,6 +27,7 @@ from accounts.roles import Permission, allows
 from accounts.tenancy import platform_scope
 from conversations.models import Agent, Conversation
 from conversations.states import ConversationState, Speaker
+from conversations.usage.report import of_conversation
 
 RECENT = 5
 PAGE_SIZE = 25
@@ -62,7 +63,7 @@ def page_of(request: HttpRequest, conversations: QuerySet[Conversation]) -> Page
 @require_safe
 def lobby(request: HttpRequest) -> HttpResponse:
     """Choose whom to talk to. Operators belong to no tenant: their work is in the admin."""
-    if request.caller is None and person(request).is_superuser:  # type: ignore[attr-defined]
+    if request.caller is None and person(request).is_operator:  # type: ignore[attr-defined]
         return redirect("admin:index")
     caller_with(request, Permission.TALK)
     recent = own_conversations(person(request))[:RECENT]
@@ -89,7 +90,7 @@ def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespon
         return in_its_tenant(request, conversation_id)
     if found.user == person(request):
         if found.has_ended:
-            return transcript_page(request, found)
+            return transcript_page(request, caller, found)
         return talk_page(request, found.agent, found)
     if caller.may(Permission.REVIEW_CONVERSATIONS):
         return redirect("review-conversation", conversation_id)
@@ -100,7 +101,7 @@ def in_its_tenant(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespo
     """Work in another tenant of this person from now on, if the conversation is there and
     they may open it. Raises Http404 otherwise."""
     user = person(request)
-    for membership in memberships_of(user):
+    for membership in memberships_of(user, request.session):
         with platform_scope("find a conversation among a person's tenants"):
             rows = Conversation.objects.filter(pk=conversation_id, tenant=membership.tenant_id)
             if not allows(membership.role, Permission.REVIEW_CONVERSATIONS):
@@ -130,11 +131,12 @@ def talk_page(request: HttpRequest, agent: Agent, current: Conversation | None) 
     )
 
 
-def transcript_page(request: HttpRequest, found: Conversation) -> HttpResponse:
+def transcript_page(request: HttpRequest, caller: Caller, found: Conversation) -> HttpResponse:
     context = {
         "conversation": found,
         "turns": named_turns(found),
         "events": list(found.events.all()),
+        "usage": of_conversation(found) if caller.may(Permission.READ_USAGE) else None,
     }
     return render(request, "conversations/transcript.html", context)
 
@@ -204,4 +206,4 @@ def review_conversation(request: HttpRequest, conversation_id: uuid.UUID) -> Htt
     rows = Conversation.objects.select_related("agent", "user")
     found = get_object_or_404(rows, pk=conversation_id)
     record("transcript.viewed", found, actor=caller.actor)
-    return transcript_page(request, found)
+    return transcript_page(request, caller, found)

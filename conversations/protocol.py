@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from accounts.limits import LimitKind
 from conversations.states import (
     AgentState,
     ConversationState,
@@ -56,6 +57,7 @@ class Close:
     TOO_BIG = 1009
     BAD_FIRST_MESSAGE = 4400
     NOT_SIGNED_IN = 4401
+    LIMIT_REACHED = 4402
     NOT_ALLOWED = 4403
     NOT_FOUND = 4404
     NO_FIRST_MESSAGE = 4408
@@ -109,12 +111,16 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     """The user ends the conversation."""
 
 
+class Stay(msgspec.Struct, frozen=True, tag="stay"):
+    """The user is still there: the idle time begins anew."""
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Heartbeat; answered by `pong`."""
 
 
 FirstMessage = Start | Resume
-ClientMessage = SendText | AudioEnd | Ack | End | Ping
+ClientMessage = SendText | AudioEnd | Ack | End | Stay | Ping
 
 first_decoder: msgspec.json.Decoder[FirstMessage] = msgspec.json.Decoder(FirstMessage)
 client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -131,6 +137,7 @@ class AgentCard(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True):
     frame_bytes: int = FRAME_BYTES
     text_chars: int = TEXT_CHARS
+    texts_per_min: int | None = None
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -163,12 +170,17 @@ class Gap(msgspec.Struct, frozen=True, tag="gap"):
 
 
 class Error(msgspec.Struct, frozen=True, tag="error"):
-    """Something the client did or asked for cannot be; `fix` says what to do next."""
+    """Something the client did or asked for cannot be; `fix` says what to do next.
+
+    `retry_after_s`: after so many seconds the same may be possible; None where time changes
+    nothing.
+    """
 
     code: str
     message: str
     fix: str
     fatal: bool = False
+    retry_after_s: int | None = None
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
@@ -241,6 +253,15 @@ class Notice(EventBase, frozen=True, tag="notice"):
     text: str
 
 
+class LimitWarning(EventBase, frozen=True, tag="warning"):
+    """A limit is near: it ends the conversation in `left_ms`, or `percent` of it are used. With
+    neither, an earlier warning of the same `what` does not hold any more."""
+
+    what: LimitKind
+    left_ms: int | None = None
+    percent: int | None = None
+
+
 class Ended(EventBase, frozen=True, tag="ended"):
     """The last event."""
 
@@ -257,6 +278,7 @@ Event = (
     | AudioStarted
     | Interrupted
     | Notice
+    | LimitWarning
     | Ended
 )
 
@@ -274,6 +296,14 @@ class TurnPicture(msgspec.Struct, kw_only=True):
     ref: str | None = None
 
 
+class WarningPicture(msgspec.Struct, kw_only=True):
+    """A warning that holds. `end_ms`: when the conversation ends, in ms since it began."""
+
+    what: LimitKind
+    end_ms: int | None = None
+    percent: int | None = None
+
+
 class Picture(msgspec.Struct, kw_only=True):
     """What a page shows. `earlier`: older turns exist that are left out here."""
 
@@ -281,6 +311,7 @@ class Picture(msgspec.Struct, kw_only=True):
     agent: AgentState = AgentState.WAITING
     turns: list[TurnPicture] = []
     earlier: bool = False
+    warnings: list[WarningPicture] = []
     ended: EndReason | None = None
 
     def find(self, key: str) -> TurnPicture | None:
@@ -308,9 +339,12 @@ class Picture(msgspec.Struct, kw_only=True):
                 )
             case TurnText() | TurnEnded() | TurnSaved():
                 self.fold_turn(event)
+            case LimitWarning():
+                self.fold_warning(event)
             case Ended():
                 self.state = ConversationState.ENDED
                 self.ended = event.reason
+                self.warnings = []
             case AudioStarted() | Interrupted() | Notice():
                 pass  # they concern the moment, not the picture
 
@@ -325,6 +359,15 @@ class Picture(msgspec.Struct, kw_only=True):
                 turn.state = event.state
             case TurnSaved():
                 turn.saved = True
+
+    def fold_warning(self, event: LimitWarning) -> None:
+        others = [each for each in self.warnings if each.what != event.what]
+        if event.left_ms is None and event.percent is None:
+            self.warnings = others
+            return
+        end_ms = None if event.left_ms is None else event.ms + event.left_ms
+        warning = WarningPicture(what=event.what, end_ms=end_ms, percent=event.percent)
+        self.warnings = [*others, warning]
 
     def trim(self, max_bytes: int) -> None:
         """Leave out the oldest turns until the words take at most `max_bytes` (UTF-8)."""
@@ -343,9 +386,12 @@ TURN_OVERHEAD_BYTES = 160
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
+    """`ms`: milliseconds since the conversation began; 0 once nobody hosts it."""
+
     epoch: int
     seq: int
     state: Picture
+    ms: int = 0
 
 
 ServerMessage = Hello | Resumed | Snapshot | Waiting | Gap | Error | Pong

@@ -50,6 +50,7 @@ class EndReason(StrEnum):
     MAX_DURATION = "max-duration"
     BUDGET_EXHAUSTED = "budget-exhausted"
     TENANT_SUSPENDED = "tenant-suspended"
+    TENANT_LEAVING = "tenant-leaving"
     CREDENTIAL_PROBLEM = "credential-problem"
     UPSTREAM_UNAVAILABLE = "upstream-unavailable"
     CAPACITY_FULL = "capacity-full"
@@ -59,6 +60,22 @@ class EndReason(StrEnum):
     POLICY_BLOCKED = "policy-blocked"
     OPENED_ELSEWHERE = "opened-elsewhere"
     NETWORK_LOST = "network-lost"
+
+
+class TokenKind(StrEnum):
+    """What tokens are of, and which way they went; each kind has its own price.
+
+    `other` are those of which the service tells no modality, or one that is not named here.
+    """
+
+    TEXT_IN = "text_in"
+    AUDIO_IN = "audio_in"
+    IMAGE_IN = "image_in"
+    VIDEO_IN = "video_in"
+    OTHER_IN = "other_in"
+    TEXT_OUT = "text_out"
+    AUDIO_OUT = "audio_out"
+    OTHER_OUT = "other_out"
 
 
 CONVERSATION_STEPS: Mapping[ConversationState, frozenset[ConversationState]] = {

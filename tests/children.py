@@ -146,6 +146,11 @@ class Children:
             child.wait_for_port(port, timeout)
         return child
 
+    def adopt(self, child: Child) -> Child:
+        """End `child`, which is no `manage.py`, together with the others."""
+        self._children.append(child)
+        return child
+
     def outputs(self) -> list[tuple[str, str]]:
         """Title and text of each child, for a failure report."""
         return [(f"Output of {' '.join(c.command[1:])}", c.output) for c in self._children]

@@ -1,5 +1,23 @@
 """The admin: one site for operators and tenants (`site`), a module for each noun."""
 
-from accounts.admin import api_keys, audit, credentials, memberships, tenants, users
+from accounts.admin import (
+    api_keys,
+    audit,
+    credentials,
+    departures,
+    memberships,
+    rotations,
+    tenants,
+    users,
+)
 
-__all__ = ["api_keys", "audit", "credentials", "memberships", "tenants", "users"]
+__all__ = [
+    "api_keys",
+    "audit",
+    "credentials",
+    "departures",
+    "memberships",
+    "rotations",
+    "tenants",
+    "users",
+]

@@ -104,6 +104,7 @@ class ApiKeyAdmin(TenantAdmin):
             keys,
             question="Revoke these API keys?",
             effects=["Programs that use them are refused from now on. It cannot be undone."],
+            ends=True,
         )
         if asked:
             return asked

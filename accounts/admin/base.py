@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin as UnfoldModelAdmin
 from unfold.admin import TabularInline as UnfoldTabularInline
 from unfold.views import ChangeList as UnfoldChangeList
 
+from accounts.admin.acts import Acts
 from accounts.admin.history import history_of
 from accounts.admin.paginator import UncountedPaginator
 from accounts.admin.visitors import actor_of, is_operator, may
@@ -78,7 +79,7 @@ class ShortChangeList(UnfoldChangeList):  # type: ignore[misc]
         self.multi_page = page.has_other_pages()
 
 
-class TenantAdmin(UnfoldModelAdmin):  # type: ignore[misc]
+class TenantAdmin(Acts, UnfoldModelAdmin):  # type: ignore[misc]
     """The base of every model admin.
 
     `seen_with` and `changed_with` name what a role has to allow for looking and for changing;
@@ -92,7 +93,7 @@ class TenantAdmin(UnfoldModelAdmin):  # type: ignore[misc]
     kept: tuple[str, ...] = ("tenant",)
     operator_only: tuple[str, ...] = ("tenant",)
 
-    form = TenantForm
+    form: type[FormBase] = TenantForm
     paginator = UncountedPaginator
     list_per_page = 50
     list_disable_select_all = True
@@ -207,10 +208,6 @@ class TenantAdmin(UnfoldModelAdmin):  # type: ignore[misc]
         record(f"{obj._meta.model_name}.deleted", obj, actor=actor_of(request))
         super().delete_model(request, obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for obj in queryset:
-            self.delete_model(request, obj)
-
     def log_addition(self, *_: Any) -> None:
         """Nothing: Django's log knows no tenant. `save_model` has written the audit entry."""
 
@@ -269,22 +266,6 @@ class TenantAdmin(UnfoldModelAdmin):  # type: ignore[misc]
             raise PermissionDenied  # our lists do not offer it: it would have no bounds
         answer: HttpResponse | None = super().response_action(request, queryset)
         return answer
-
-    def ask_first(
-        self, request: HttpRequest, rows: Iterable[Any], *, question: str, effects: Iterable[str]
-    ) -> HttpResponse | None:
-        """The page that tells what an action will do; None once it was answered with yes."""
-        if request.method == "POST" and request.POST.get("confirmed") == "yes":
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": question,
-            "opts": self.opts,
-            "rows": list(rows),
-            "effects": list(effects),
-            "action": request.POST.get("action", ""),
-        }
-        return TemplateResponse(request, "admin/confirm_action.html", context)
 
 
 class RecordInline(UnfoldTabularInline):  # type: ignore[misc]

@@ -3,16 +3,25 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.admin.base import TenantAdmin, TenantForm
-from accounts.admin.visitors import caller_of, is_operator
+from accounts.admin.base import TenantForm
+from accounts.admin.limits import LimitsAdmin, LimitSet, with_limits
+from accounts.admin.visitors import is_operator, may
+from accounts.members import LastOwner, OwnersOnly, is_last_owner, lock_owners
 from accounts.models import Membership
 from accounts.roles import Permission, Role
 
 
+@with_limits(
+    LimitSet(
+        "limits",
+        "Limits",
+        "For this person, instead of what each member may use. An empty field takes that one.",
+    )
+)
 class MembershipForm(TenantForm):
     grants_owners = True  # whether the visitor may make and unmake owners
 
@@ -25,28 +34,17 @@ class MembershipForm(TenantForm):
         owner_before = self.initial.get("role") == Role.OWNER
         owner_after = cleaned.get("role") == Role.OWNER
         if not self.grants_owners and owner_before != owner_after:
-            self.add_error("role", "Only an owner makes and unmakes owners.")
+            self.add_error("role", str(OwnersOnly()))
         still = owner_after and cleaned.get("state") == Membership.State.ACTIVE
-        if self.instance.pk and not still and is_last_owner(self.instance):
-            raise ValidationError(
-                "This is the only owner. Make somebody else an owner first.", code="last-owner"
-            )
+        if owner_before and not still:
+            lock_owners(self.instance.tenant_id)
+            if is_last_owner(self.instance):
+                raise ValidationError(str(LastOwner()), code=LastOwner.code)
         return cleaned
 
 
-def is_last_owner(membership: Membership) -> bool:
-    """Whether the tenant would be without an active owner, were it not for this stored row."""
-    owners = Membership.objects.filter(
-        tenant=membership.tenant_id,
-        role=Role.OWNER,
-        state=Membership.State.ACTIVE,
-        user__is_active=True,
-    )
-    return set(owners.values_list("pk", flat=True)) == {membership.pk}
-
-
 @admin.register(Membership)
-class MembershipAdmin(TenantAdmin):
+class MembershipAdmin(LimitsAdmin):
     seen_with = changed_with = Permission.MANAGE_MEMBERS
     kept = ("tenant", "person")
     form = MembershipForm
@@ -97,11 +95,13 @@ class MembershipAdmin(TenantAdmin):
             actions.pop("delete_selected", None)  # one by one: each has rules of its own
         return actions
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        for membership in queryset:
-            self.delete_model(request, membership)
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            lock_owners(obj.tenant_id)
+            if is_last_owner(obj):
+                raise PermissionDenied
+            super().delete_model(request, obj)
 
 
 def grants_owners(request: HttpRequest) -> bool:
-    caller = caller_of(request)
-    return is_operator(request) or (caller is not None and caller.role == Role.OWNER)
+    return may(request, Permission.MANAGE_OWNERS)

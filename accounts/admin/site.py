@@ -15,11 +15,15 @@ from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
+from accounts.admin.acts import delete_chosen
 from accounts.admin.base import TenantAdmin
-from accounts.admin.visitors import may
+from accounts.admin.visitors import is_operator, may
+from accounts.failover.alarm import Alarm, alarm_for
+from accounts.models import Credential
 from accounts.roles import Permission
 
 View = Callable[..., HttpResponse]
@@ -41,6 +45,15 @@ class ParleyAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and may(request, Permission.ENTER_ADMIN)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page has: also what fails of the tenant's credentials."""
+        context: dict[str, Any] = super().each_context(request)
+        alarm = alarm_on(request)
+        if alarm is not None and may(request, Permission.MANAGE_CREDENTIALS):
+            page = "admin:accounts_credential_change"
+            context["credential_alarm_link"] = reverse(page, args=(alarm.credential.pk,))
+        return context | {"credential_alarm": alarm}
 
     def register(
         self,
@@ -81,6 +94,13 @@ class ParleyAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         return TemplateResponse(request, f"unfold/helpers/{template}_results.html", context)
 
 
+def alarm_on(request: HttpRequest) -> Alarm | None:
+    """What fails of the visitor's own tenant; operators see it in the list of tenants."""
+    if is_operator(request) or not may(request, Permission.ENTER_ADMIN):
+        return None
+    return alarm_for(list(Credential.objects.defer("verification")), timezone.now())
+
+
 def _reachable(view: View) -> View:
     admin = getattr(view, "__self__", None)
     if not isinstance(admin, TenantAdmin):
@@ -95,6 +115,7 @@ def _reachable(view: View) -> View:
 
 
 _site = ParleyAdminSite()
+_site.add_action(delete_chosen, "delete_selected")
 
 
 def the_site() -> ParleyAdminSite:

@@ -6,20 +6,42 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from accounts import invitations
-from accounts.admin.base import FormBase, TenantAdmin
-from accounts.admin.effects import effects_of_suspension
+from accounts.admin.base import FormBase
+from accounts.admin.limits import LimitsAdmin, LimitSet, with_limits
 from accounts.admin.visitors import actor_of, caller_of, is_operator
 from accounts.audit import record
-from accounts.models import Tenant
+from accounts.failover.choice import failing_at, usable_at
+from accounts.models import Credential, Tenant
 from accounts.roles import Permission, Role
 
 
+@with_limits(
+    LimitSet(
+        "limits",
+        "Limits",
+        "For the whole organisation. What its plan allows at the most counts too: of the two the "
+        "smaller one. An empty field is no limit.",
+        within="plan_limits",
+    ),
+    LimitSet(
+        "member_limits",
+        "Each member",
+        "For each person here, and counted for each alone. A member's own page can say otherwise.",
+    ),
+    LimitSet(
+        "plan_limits",
+        "Plan",
+        "What the operator of this service allows this organisation. Only operators change it.",
+        operators_only=True,
+    ),
+)
 class OrganisationForm(FormBase):
     owner_email = forms.EmailField(
         label="first owner's e-mail",
@@ -34,14 +56,15 @@ class OrganisationForm(FormBase):
 
 
 @admin.register(Tenant)
-class OrganisationAdmin(TenantAdmin):
+class OrganisationAdmin(LimitsAdmin):
+    limits_when_added = False
     seen_with = changed_with = Permission.MANAGE_TENANT
     addable = False
     deletable = False  # suspend it instead
     kept = ()
     operator_only = ()
     form = OrganisationForm
-    list_display = ("name", "slug", "state", "created_at")
+    list_display = ("name", "slug", "state", "credentials", "created_at")
     list_filter = ("state",)
     search_fields = ("name", "slug")
     readonly_fields = ("state", "created_at")
@@ -53,6 +76,21 @@ class OrganisationAdmin(TenantAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Asked by Django for the actions below."""
         return is_operator(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        theirs = Credential.objects.filter(tenant=OuterRef("pk"))
+        failing = theirs.filter(failing_at(timezone.now()))
+        usable = theirs.filter(usable_at(timezone.now()))
+        rows = super().get_queryset(request)
+        told: QuerySet[Any] = rows.annotate(fails=Exists(failing), works=Exists(usable))
+        return told
+
+    @admin.display(description="credentials")
+    def credentials(self, obj: Any) -> str:
+        """Whether the tenant's conversations have something to run on."""
+        if obj.fails:
+            return "One fails, another steps in" if obj.works else "None works"
+        return "Work" if obj.works else "None"
 
     def of_tenant(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         caller = caller_of(request)
@@ -66,8 +104,9 @@ class OrganisationAdmin(TenantAdmin):
         super().save_model(request, obj, form, change)
         if email := form.cleaned_data.get("owner_email"):
             # Kept on the object until this request's answer, and nowhere else.
+            visitor: Any = request.user
             obj.invited = invitations.invite(
-                obj, email, Role.OWNER, actor=actor_of(request), created_by=request.user
+                obj, email, Role.OWNER, actor=actor_of(request), created_by=visitor
             )
 
     def response_add(
@@ -101,9 +140,9 @@ class OrganisationAdmin(TenantAdmin):
             tenants,
             question="Suspend these organisations?",
             effects=[
-                *(effect for tenant in tenants for effect in effects_of_suspension(tenant)),
-                "Their people and API keys are refused until they are resumed. Nothing is deleted.",
+                "Their people and API keys are refused until they are resumed. Nothing is deleted."
             ],
+            ends=True,
         )
         if asked is None:
             self._move(request, tenants, Tenant.State.SUSPENDED)

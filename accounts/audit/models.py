@@ -94,7 +94,11 @@ class AuditEntry(AppendOnlyRow):
 
     class Meta(AppendOnlyRow.Meta):
         verbose_name_plural = "audit entries"
-        indexes = (models.Index(fields=("tenant", "-at"), name="audit_tenant_at"),)
+        indexes = (
+            models.Index(fields=("tenant", "-at"), name="audit_tenant_at"),
+            # The history of a row.
+            models.Index(fields=("object_type", "object_id", "-id"), name="audit_of_object"),
+        )
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type}"

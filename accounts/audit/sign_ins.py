@@ -31,6 +31,7 @@ from django.utils.crypto import salted_hmac
 from accounts.audit.entries import ANONYMOUS, record
 from accounts.audit.place import NOWHERE, at_place, current_place, place_of_request
 from accounts.models import Membership, User, UserManager
+from accounts.sign_in import SIGN_ON, way_in
 from accounts.tenancy import platform_scope, tenant_scope
 
 ACTIONS: dict[Signal, str] = {
@@ -59,8 +60,25 @@ def _own_account(
 
 @receiver(user_logged_in, dispatch_uid="audit sign-in")
 def _signed_in(request: HttpRequest | None, user: User, **_: Any) -> None:
+    tenant_id = way_in(request, user) if request is not None else None
     with _place(request):
-        _record("user.signed-in", user, actor=f"user:{user.pk}")
+        if tenant_id is None:
+            _record("user.signed-in", user, actor=f"user:{user.pk}")
+        else:
+            _record_signed_on(tenant_id, user)
+
+
+def _record_signed_on(tenant_id: UUID, user: User) -> None:
+    """The session counts in one tenant, and so does the entry."""
+    with platform_scope("audit who signs in"), tenant_scope(tenant_id):
+        after = {"by": SIGN_ON}
+        record("user.signed-in", user, actor=f"user:{user.pk}", after=after)
+
+
+def refused_sign_on(tenant_id: UUID, reason: str) -> None:
+    """Note that somebody came back from the tenant's identity provider and was not let in."""
+    with platform_scope("audit who signs in"), tenant_scope(tenant_id):
+        record("user.sign-in-refused", actor=ANONYMOUS, after={"by": SIGN_ON, "reason": reason})
 
 
 @receiver(user_logged_out, dispatch_uid="audit sign-out")

@@ -1,5 +1,5 @@
 """The admin of what is said, and the home page of all of it."""
 
-from conversations.admin import agents, home, records, suspension
+from conversations.admin import agents, home, limits, prices, records, suspension, usage, workers
 
-__all__ = ["agents", "home", "records", "suspension"]
+__all__ = ["agents", "home", "limits", "prices", "records", "suspension", "usage", "workers"]

@@ -5,11 +5,19 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.base import TenantAdmin, TenantForm
+from accounts.admin.base import TenantForm
+from accounts.admin.limits import LimitsAdmin, LimitSet, with_limits
 from accounts.roles import Permission
 from conversations.models import Agent, Conversation
 
 
+@with_limits(
+    LimitSet(
+        "limits",
+        "Limits",
+        "For all conversations with this agent together. The organisation's limits count too.",
+    )
+)
 class AgentForm(TenantForm):
     class Meta:
         model = Agent
@@ -26,7 +34,7 @@ class AgentForm(TenantForm):
 
 
 @admin.register(Agent)
-class AgentAdmin(TenantAdmin):
+class AgentAdmin(LimitsAdmin):
     seen_with = Permission.READ_API  # as over the API
     changed_with = Permission.MANAGE_AGENTS
     form = AgentForm

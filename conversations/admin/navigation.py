@@ -12,11 +12,13 @@ from accounts.models import (
     ApiKey,
     AuditEntry,
     Credential,
+    CredentialRotation,
+    Departure,
     Membership,
     Tenant,
     User,
 )
-from conversations.models import Agent, Conversation
+from conversations.models import Agent, Conversation, Price, UsageDay, WorkerProcess
 
 # Icons are Material Symbols, which unfold ships.
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
@@ -31,6 +33,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
         "Access",
         (
             ("Credentials", "key", Credential),
+            ("Key rotations", "autorenew", CredentialRotation),
             ("API keys", "terminal", ApiKey),
             ("Members", "group", Membership),
             ("Users", "person", User),
@@ -40,7 +43,11 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
         "Organisation",
         (
             ("Organisation", "domain", Tenant),
+            ("Usage", "monitoring", UsageDay),
+            ("Prices", "sell", Price),
             ("Audit", "history", AuditEntry),
+            ("Departures", "logout", Departure),
+            ("Workers", "dns", WorkerProcess),
         ),
     ),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count
 
 from accounts.models import Tenant
 from conversations.admin.keyset_state import KeysetState, keyset_state
-from conversations.models import Conversation, Lease
+from conversations.admin.workers import state_of, with_sessions
+from conversations.models import Conversation, WorkerProcess
 from conversations.states import ConversationState
 
 MOST_ROWS = 20
@@ -24,12 +24,14 @@ class TenantRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A process that hosts conversations: `until` is when the last of its leases runs out."""
+    """A process that hosts conversations; `drains` says that it was asked to stop that."""
 
     name: str
     address: str
     sessions: int
-    until: datetime
+    capacity: int
+    state: str
+    drains: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,14 @@ class PlatformView:
     keyset: KeysetState
 
 
-def platform_view(now: datetime) -> PlatformView:
+def platform_view() -> PlatformView:
     """Needs the platform scope."""
     tenants = list(Tenant.objects.order_by("-id")[: MOST_ROWS + 1])
     live = live_by_tenant([tenant.pk for tenant in tenants])
     return PlatformView(
         tenants=[TenantRow(each, live.get(each.pk, 0)) for each in tenants[:MOST_ROWS]],
         more_tenants=len(tenants) > MOST_ROWS,
-        workers=workers(now),
+        workers=workers(),
         keyset=keyset_state(),
     )
 
@@ -59,17 +61,17 @@ def live_by_tenant(tenants: list[Any]) -> dict[Any, int]:
     return {row["tenant_id"]: row["live"] for row in counted}
 
 
-def workers(now: datetime) -> list[WorkerRow]:
-    """The workers that hold a lease at `now`, the busiest first."""
-    rows = (
-        Lease.objects.filter(expires_at__gt=now)
-        .exclude(worker="")
-        .order_by()
-        .values("worker", "address")
-        .annotate(sessions=Count("id"), until=Max("expires_at"))
-        .order_by("-sessions", "worker")
-    )
+def workers() -> list[WorkerRow]:
+    """The workers that live, the busiest first."""
+    rows = with_sessions(WorkerProcess.objects.living()).order_by("-held", "name")
     return [
-        WorkerRow(row["worker"], row["address"], row["sessions"], row["until"])
+        WorkerRow(
+            row.name,
+            row.address,
+            row.held,
+            row.capacity,
+            state_of(row),
+            row.drain_asked_at is not None,
+        )
         for row in rows[:MOST_ROWS]
     ]

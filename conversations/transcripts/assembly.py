@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import live
+from accounts.limits import LimitKind
 from conversations import protocol as p
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.records import EventRecord, TurnRecord
 
 NOTHING: Sequence[p.Event] = ()
 # Kinds that are kept beside the turns; the rest is told by the turns themselves.
-KEPT = (p.Interrupted, p.Notice, p.Ended)
+KeptEvent = p.Interrupted | p.Notice | p.LimitWarning | p.Ended
+KEPT = (p.Interrupted, p.Notice, p.LimitWarning, p.Ended)
 
 
 @dataclass(slots=True)
@@ -94,6 +96,22 @@ class Assembly:
 
     def notice(self, code: str, text: str, ms: int) -> Sequence[p.Event]:
         self._emit(p.Notice(epoch=self.epoch, seq=self._next(), ms=ms, code=code, text=text))
+        return self._take_out()
+
+    def warned(
+        self, what: LimitKind, ms: int, *, left_ms: int | None, percent: int | None
+    ) -> Sequence[p.Event]:
+        """A limit is near, or not any more; see `protocol.LimitWarning`."""
+        self._emit(
+            p.LimitWarning(
+                epoch=self.epoch,
+                seq=self._next(),
+                ms=ms,
+                what=what,
+                left_ms=left_ms,
+                percent=percent,
+            )
+        )
         return self._take_out()
 
     def cut(self, ms: int) -> Sequence[p.Event]:
@@ -261,14 +279,19 @@ class Assembly:
         return out
 
 
-def kept(event: p.Interrupted | p.Notice | p.Ended) -> EventRecord:
+def kept(event: KeptEvent) -> EventRecord:
     kind, data = kind_and_data(event)
     return EventRecord(event.epoch, event.seq, kind, event.ms, data)
 
 
-def kind_and_data(event: p.Interrupted | p.Notice | p.Ended) -> tuple[str, dict[str, Any]]:
-    if isinstance(event, p.Interrupted):
-        return "interrupted", {"stream": event.stream}
-    if isinstance(event, p.Notice):
-        return event.code, {"text": event.text}
-    return "ended", {"reason": str(event.reason)}
+def kind_and_data(event: KeptEvent) -> tuple[str, dict[str, Any]]:
+    match event:
+        case p.Interrupted():
+            return "interrupted", {"stream": event.stream}
+        case p.Notice():
+            return event.code, {"text": event.text}
+        case p.LimitWarning():
+            told = {"left_ms": event.left_ms, "percent": event.percent}
+            return "limit-warning", {"what": str(event.what), **told}
+        case p.Ended():
+            return "ended", {"reason": str(event.reason)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from conversations.usage.records import UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,4 @@ class Batch:
     events: list[EventRecord] = field(default_factory=list)
     end_reason: EndReason | None = None
     handle: str | None = None
+    usage: list[UsageRecord] = field(default_factory=list)

@@ -19,6 +19,7 @@ from accounts.tenancy import platform_scope
 from conversations.models import Conversation, Event, Lease, Turn
 from conversations.states import Speaker, TurnState
 from conversations.transcripts.records import Batch, TurnRecord
+from conversations.usage.book import write_usage
 
 FIRST_WORDS_CHARS: Final = 120
 
@@ -41,6 +42,8 @@ def write(batches: Sequence[Batch]) -> list[Outcome]:
         write_events(valid)
         write_conversations(valid)
         write_handles(valid)
+        # Last: it holds rows that workers share until the transaction ends.
+        write_usage([record for batch in valid for record in batch.usage])
     return [outcome(batch, fenced=batch not in valid) for batch in batches]
 
 

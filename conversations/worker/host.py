@@ -12,15 +12,23 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from math import ceil
 from typing import Protocol
 
 import live
+from accounts.failover.failures import Failure, failure_of
+from accounts.failover.line import Line
 from conversations import protocol as p
 from conversations.link import LinkClosed, LinkStream
+from conversations.quotas.bucket import TokenBucket
+from conversations.quotas.rules import Bounds
+from conversations.quotas.timekeeper import Standing, Timekeeper
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.assembly import Assembly
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
+from conversations.usage.meter import Meter
 from conversations.worker.loading import Case
 from conversations.worker.ring import EventRing
 from conversations.worker.viewer import Viewer
@@ -50,6 +58,8 @@ RowState = tuple[ConversationState, EndReason | None, bool]
 
 # Handing a conversation on, and pausing it, wait until the agent is done.
 BUSY = frozenset({AgentState.SPEAKING, AgentState.THINKING, AgentState.USING_TOOL})
+# Somebody is active; an end that a limit brings waits for a moment in which nobody is.
+ACTIVE = BUSY | {AgentState.HEARING_USER}
 
 History = Callable[[], Sequence[Content]]
 # A session that knows how to ask what was said so far, and what the user asked before.
@@ -61,6 +71,7 @@ class Office(Protocol):
 
     def wants_write(self) -> None: ...
     def wants_end(self, host: SessionHost, reason: EndReason) -> None: ...
+    def wants_line(self, host: SessionHost, failure: Failure) -> None: ...
 
 
 class SessionHost:
@@ -92,6 +103,12 @@ class SessionHost:
         self._farewell: Sequence[p.Event] = ()
         self._upstream = opener(self.history, unanswered(case.picture))
         self._task: asyncio.Task[None] | None = None
+        self._is_between_lines = False
+        self._timekeeper = Timekeeper()
+        self._timekeeper.standing = case.standing
+        self._active_ms = self._ms()
+        self._texts: TokenBucket | None = None
+        self._meter = Meter(case.account, epoch=case.epoch, began=case.began)
 
     # --- life -------------------------------------------------------------------
 
@@ -103,6 +120,7 @@ class SessionHost:
     async def leave_upstream(self) -> None:
         """Close the upstream session, with a close frame, and wait until it is closed."""
         await self._upstream.close()
+        self._meter.left(self._age_s())
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -131,15 +149,34 @@ class SessionHost:
     def is_busy(self) -> bool:
         return self._assembly.picture.agent in BUSY
 
+    # --- limits ----------------------------------------------------------------------
+
+    def know_limits(self, standing: Standing) -> None:
+        """What was looked up of this conversation's limits; it holds from now on."""
+        self._timekeeper.standing = standing
+
+    def mind_limits(self) -> EndReason | None:
+        """Tell the viewers what is near. Returns why the conversation has to end now, if so."""
+        ms = self._ms()
+        at_pause = self._assembly.picture.agent not in ACTIVE
+        if not at_pause:
+            self._active_ms = ms
+        verdict = self._timekeeper.look(ms, active_ms=self._active_ms, at_pause=at_pause)
+        for say in verdict.say:
+            told = self._assembly.warned(say.what, ms, left_ms=say.left_ms, percent=say.percent)
+            self._publish(told)
+        return verdict.end
+
     # --- the store -----------------------------------------------------------------
 
     def take_batch(self) -> Batch | None:
         """Hand over what is not stored; the answer comes by `stored` or `not_stored`."""
         turns, events = self._assembly.take()
+        usage = self._meter.take(self._age_s())
         newest = self._upstream.handle or None
         handle = newest if newest != self._stored_handle else None
         state = self._row_state()
-        if not (turns or events or handle) and state == self._stored_state:
+        if not (turns or events or handle or usage) and state == self._stored_state:
             return None
         self._taken_state = state
         self._taken = Batch(
@@ -153,6 +190,7 @@ class SessionHost:
             events=events,
             end_reason=self.end_reason,
             handle=handle,
+            usage=usage,
         )
         return self._taken
 
@@ -178,6 +216,7 @@ class SessionHost:
     def not_stored(self) -> None:
         if self._taken is not None:
             self._assembly.put_back(self._taken.turns, self._taken.events)
+            self._meter.put_back(self._taken.usage)
             self._taken = None
 
     # --- viewers ---------------------------------------------------------------------
@@ -194,7 +233,8 @@ class SessionHost:
     def snapshot(self) -> bytes:
         self._picture_within_bounds()
         picture = self._assembly.picture
-        return p.encode(p.Snapshot(epoch=self.epoch, seq=self.ring.last, state=picture))
+        snapshot = p.Snapshot(epoch=self.epoch, seq=self.ring.last, state=picture, ms=self._ms())
+        return p.encode(snapshot)
 
     async def _listen(self, viewer: Viewer) -> None:
         try:
@@ -225,17 +265,23 @@ class SessionHost:
             case p.AudioEnd():
                 with suppress(live.LiveError):  # an ended session hears nothing anyway
                     self._upstream.end_audio()
+            case p.Stay():
+                self._active_ms = self._ms()
             case p.End():
                 self._office.wants_end(self, EndReason.USER_LEFT)
 
     def _take_text(self, viewer: Viewer, ref: str, text: str) -> None:
         if ref in self._refs:
             return
+        if (refused := self._over_bounds(text)) is not None:
+            viewer.tell(refused)
+            return
         if sum(len(turn.text) for turn in self._assembly.turns.values()) > UNSAVED_CHARS:
             viewer.tell(STORE_BEHIND)
             return
         try:
-            self._upstream.send_text(text)
+            if not self._is_between_lines:  # otherwise the next session is told
+                self._upstream.send_text(text)
         except live.LiveError as error:
             log.warning("text not taken: %s", error.code)
             viewer.tell(UPSTREAM_BEHIND)
@@ -244,6 +290,26 @@ class SessionHost:
         if len(self._refs) > KNOWN_REFS:
             del self._refs[next(iter(self._refs))]
         self._publish(self._assembly.typed(ref, text, self._ms()))
+
+    def _over_bounds(self, text: str) -> p.Error | None:
+        """Why the limits do not let this text pass, if they do not."""
+        bounds = self._timekeeper.standing.bounds
+        if bounds.message_chars is not None and len(text) > bounds.message_chars:
+            return text_too_long(bounds.message_chars)
+        wait_s = self._wait_for_text(bounds)
+        return too_many_texts(wait_s) if wait_s else None
+
+    def _wait_for_text(self, bounds: Bounds) -> float:
+        """Count a text. Returns the seconds until it may come, 0 when it may now."""
+        if not bounds.messages_per_min:
+            self._texts = None
+            return 0.0
+        now, burst = self._clock(), float(bounds.messages_per_min)
+        if self._texts is None:
+            self._texts = TokenBucket(per_s=burst / 60, burst=burst, now=now)
+        elif self._texts.burst != burst:
+            self._texts.change(per_s=burst / 60, burst=burst, now=now)
+        return self._texts.take(now)
 
     # --- what the upstream tells -----------------------------------------------------
 
@@ -261,10 +327,36 @@ class SessionHost:
             self._take_event(event, ms)
 
     def give_up(self, error: live.LiveError) -> None:
-        """The session with the model ended, and nothing helps."""
+        """The session with the model ended. Another credential may help, or nothing does."""
         log.warning("upstream gave up: %s", error.code)
-        reason = next(reason for kind, reason in END_REASONS if isinstance(error, kind))
-        self._office.wants_end(self, reason)
+        failure = failure_of(error)
+        if failure is None:
+            reason = next(reason for kind, reason in END_REASONS if isinstance(error, kind))
+            self._office.wants_end(self, reason)
+            return
+        ms = self._ms()
+        self._meter.left(self._age_s())
+        self._publish(self._assembly.cut(ms))
+        self._publish(self._assembly.state(ConversationState.ROTATING, ms))
+        self._is_between_lines = True
+        self._office.wants_line(self, failure)
+
+    def wait_for_line(self, wait_s: float) -> None:
+        """Another credential steps in, at the pace at which the service lets sessions begin."""
+        self._publish(self._assembly.notice("credential-changed", line_changes(wait_s), self._ms()))
+
+    def case_on(self, line: Line) -> Case:
+        """The case as it goes on with another credential; another project knows no handle."""
+        known = line.shares_sessions_with(self.case.line)
+        return replace(self.case, line=line, handle=self._upstream.handle if known else None)
+
+    def go_on(self, case: Case, opener: Opener) -> None:
+        """Begin the session with the model again, with what `opener` opens for `case`."""
+        self.case = case
+        self._is_between_lines = False
+        self._upstream = opener(self.history, unanswered(self._assembly.picture))
+        self._upstream.start()
+        self._task = asyncio.create_task(self._listen_to_upstream(), name="upstream")
 
     def _take_event(self, event: live.Event, ms: int) -> None:
         match event:
@@ -272,11 +364,15 @@ class SessionHost:
                 self._publish(self._assembly.upstream(event, ms))
                 for viewer in self.viewers:
                     viewer.offer_audio(self._assembly.stream, event.data)
+            case live.Usage():
+                self._meter.report(event, self._age_s())
             case live.Connected():
+                self._meter.connected(self._age_s())
                 if event.renewed:
                     self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, ms))
                 self._publish(self._assembly.state(ConversationState.LIVE, ms))
             case live.Disconnected():
+                self._meter.left(self._age_s())
                 self._publish(self._assembly.cut(ms))
                 self._publish(self._assembly.state(ConversationState.ROTATING, ms))
                 if event.code != live.GO_AWAY:
@@ -302,6 +398,8 @@ class SessionHost:
                 for viewer in self.viewers:
                     viewer.drop_audio()
             urgent = urgent or isinstance(event, p.TurnEnded)
+            if isinstance(event, p.TurnStarted | p.TurnText):
+                self._active_ms = event.ms
         for viewer in self.viewers:
             viewer.pump()
         if urgent:
@@ -312,7 +410,10 @@ class SessionHost:
 
     def _ms(self) -> int:
         # The clocks of two machines differ: a conversation may seem to begin in the future.
-        return max(0, int((self._clock() - self._began) * 1000))
+        return max(0, int(self._age_s() * 1000))
+
+    def _age_s(self) -> float:
+        return self._clock() - self._began
 
 
 def unanswered(picture: p.Picture) -> list[str]:
@@ -324,6 +425,30 @@ def unanswered(picture: p.Picture) -> list[str]:
                 break
             texts.insert(0, turn.text)
     return texts
+
+
+def text_too_long(chars: int) -> p.Error:
+    return p.Error(
+        code="text-too-long",
+        message=f"A message may have {chars} characters here. Yours was not taken.",
+        fix="Make it shorter, or send it in parts.",
+    )
+
+
+def too_many_texts(wait_s: float) -> p.Error:
+    seconds = ceil(wait_s)
+    return p.Error(
+        code="too-many-texts",
+        message="Your message was not taken: they come faster than allowed here.",
+        fix=f"Send it again in {seconds} s.",
+        retry_after_s=seconds,
+    )
+
+
+def line_changes(wait_s: float) -> str:
+    if wait_s < 1:
+        return LINE_CHANGES
+    return f"{LINE_CHANGES} It takes up to {ceil(wait_s)} s: sessions begin one after the other."
 
 
 STORE_BEHIND = p.Error(
@@ -338,3 +463,4 @@ UPSTREAM_BEHIND = p.Error(
 )
 SESSION_RENEWED = "The model's session began anew; it was told what had been said."
 UPSTREAM_LOST = "The connection to the model was lost. Trying again."
+LINE_CHANGES = "Another of the organisation's credentials steps in; the conversation goes on."

@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
@@ -18,18 +18,21 @@ from typing import Any
 
 import msgspec
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
-from accounts.credentials import CredentialUnusable
+from accounts.credentials import CredentialsResting, CredentialUnusable
 from accounts.database import in_database
+from accounts.failover.failures import Failure
 from accounts.tenancy import platform_scope
 from conversations import bus as b
 from conversations import protocol as p
 from conversations.bus import Bus
 from conversations.link import LinkStream, Listener, listen, listen_memory
-from conversations.models import Conversation, Lease
+from conversations.models import Conversation, Lease, WorkerProcess
 from conversations.states import EndReason
 from conversations.worker.host import SessionHost
-from conversations.worker.loading import Case, claim, live_session
+from conversations.worker.limits import LimitsWatch
+from conversations.worker.loading import Case, Change, change_line, claim, live_session
 from conversations.worker.store import Store
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class WorkerOptions:
     capacity: int = 500
     tls: SSLContext | None = None
     drain_s: float = 20.0
+    clock: Callable[[], float] = time.monotonic
 
 
 class Worker:
@@ -65,7 +69,9 @@ class Worker:
         self._claiming: set[uuid.UUID] = set()
         self._parting: set[uuid.UUID] = set()
         self._draining = False
+        self._leaving = False
         self._store = Store(self._lost)
+        self.limits = LimitsWatch(self.hosts.values, self.wants_end)
         self._loops: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
 
@@ -88,16 +94,18 @@ class Worker:
         self._loops = [
             asyncio.create_task(self._renew_forever(), name="lease renewal"),
             asyncio.create_task(self._store.run(self.hosts.values), name="transcript writer"),
+            asyncio.create_task(self.limits.look_up_forever(), name="limits looked up"),
+            asyncio.create_task(self.limits.judge_forever(), name="limits judged"),
         ]
+        await in_database(enrol, self.name, self.address, self._options.capacity)
         await self._bus.join(b.WORKERS, self._hear)
         log.info("worker %s is ready at %s", self.name, self.address)
 
     async def drain(self) -> None:
         """Take nothing new; hand each conversation on at its next pause, or at the deadline."""
         self._draining = True
-        await self._bus.leave(b.WORKERS, self._hear)
         deadline = time.monotonic() + self._options.drain_s
-        while hosts := list(self.hosts.values()):
+        while self._draining and (hosts := list(self.hosts.values())):
             overdue = time.monotonic() > deadline
             ready = [host for host in hosts if overdue or not host.is_busy]
             await asyncio.gather(*(self._hand_on(host) for host in ready))
@@ -105,16 +113,35 @@ class Worker:
 
     async def aclose(self) -> None:
         """Drain and stop."""
+        self._leaving = True
+        await self._bus.leave(b.WORKERS, self._hear)
         await self.drain()
         for task in [*self._loops, *self._errands]:
             task.cancel()
         await asyncio.gather(*self._loops, *self._errands, return_exceptions=True)
         if self._listener is not None:
             await self._listener.aclose()
+        try:
+            await in_database(sign_off, self.name)
+        except DatabaseError as error:
+            log.warning("worker not signed off: %s", type(error).__name__)
+
+    async def _report(self) -> None:
+        """Say that this worker lives, and hear whether it is wanted to drain."""
+        wanted = await in_database(report, self.name, self._draining and not self.hosts)
+        if wanted and not self._draining:
+            log.info("worker drains: an operator asked for it")
+            self._draining = True
+            self._errand(self.drain())
+        elif not wanted and self._draining and not self._leaving:
+            log.info("worker takes conversations on again")
+            self._draining = False
 
     # --- taking conversations ---------------------------------------------------------
 
     def _hear(self, message: b.Message) -> None:
+        if isinstance(message, b.Asked) and message.worker == self.name:
+            self._errand(self._report())
         if not isinstance(message, b.Wanted) or self._draining:
             return
         conversation_id = uuid.UUID(message.conversation)
@@ -133,14 +160,14 @@ class Worker:
                 await self._open(case)
         except CredentialUnusable as error:
             log.warning("conversation cannot start: %s", error.code)
-            await in_database(give_up, conversation_id, self.name)
+            await in_database(give_up, conversation_id, self.name, reason_of(error))
         except DatabaseError as error:
             log.warning("claim failed: %s", type(error).__name__)
         finally:
             self._claiming.discard(conversation_id)
 
     async def _open(self, case: Case) -> None:
-        host = SessionHost(case, partial(live_session, case), self)
+        host = SessionHost(case, partial(live_session, case), self, clock=self._options.clock)
         self.hosts[case.conversation_id] = host
         host.start()
         await self._bus.join(b.conversation_group(case.conversation_id), self._look)
@@ -171,6 +198,7 @@ class Worker:
             await asyncio.sleep(RENEW_S)
             try:
                 await self._renew()
+                await self._report()
             except DatabaseError as error:
                 # Nobody else can claim without the database either: the calls go on.
                 log.warning("leases not renewed: %s", type(error).__name__)
@@ -192,7 +220,7 @@ class Worker:
             await in_database(release, conversation_id, self.name, held[conversation_id][0])
 
     def _pause_the_deserted(self) -> None:
-        now = time.monotonic()
+        now = self._options.clock()
         for host in list(self.hosts.values()):
             if host.left_at is not None and now - host.left_at > DETACHED_S and not host.is_busy:
                 self._errand(self._pause(host))
@@ -202,6 +230,37 @@ class Worker:
     def wants_end(self, host: SessionHost, reason: EndReason) -> None:
         if self._forget(host):
             self._errand(self._end(host, reason))
+
+    def wants_line(self, host: SessionHost, failure: Failure) -> None:
+        self._errand(self._change_line(host, failure))
+
+    async def _change_line(self, host: SessionHost, failure: Failure) -> None:
+        """Go on with what steps in for a credential that failed; end it when nothing does."""
+        found = await self._find_line(host, failure)
+        if isinstance(found, EndReason):
+            self.wants_end(host, found)
+        elif found is not None:
+            host.wait_for_line(found.wait_s)
+            await asyncio.sleep(found.wait_s)
+            if self._has(host):
+                case = host.case_on(found.line)
+                host.go_on(case, partial(live_session, case))
+
+    async def _find_line(self, host: SessionHost, failure: Failure) -> Change | EndReason | None:
+        """Ask the database until it answers; None when the host is gone before."""
+        while self._has(host):
+            try:
+                return await in_database(change_line, host.case, failure, timezone.now())
+            except CredentialUnusable as error:
+                log.warning("no credential steps in: %s", error.code)
+                return reason_of(error)
+            except DatabaseError as error:
+                log.warning("credential not changed: %s", type(error).__name__)
+                await asyncio.sleep(RENEW_S)
+        return None
+
+    def _has(self, host: SessionHost) -> bool:
+        return self.hosts.get(host.case.conversation_id) is host
 
     async def _end(self, host: SessionHost, reason: EndReason) -> None:
         await host.leave_upstream()
@@ -282,6 +341,18 @@ def reachable(address: str) -> str:
     return address
 
 
+def enrol(worker: str, address: str, capacity: int) -> None:
+    WorkerProcess.objects.enrol(worker, address, capacity)
+
+
+def report(worker: str, drained: bool) -> bool:
+    return WorkerProcess.objects.report(worker, drained=drained)
+
+
+def sign_off(worker: str) -> None:
+    WorkerProcess.objects.filter(name=worker).delete()
+
+
 def renew(worker: str) -> dict[uuid.UUID, tuple[int, str]]:
     with platform_scope("lease renewal"):
         return Lease.objects.renew(worker)
@@ -297,8 +368,15 @@ def retire(conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
         Lease.objects.retire(conversation_id, worker, epoch)
 
 
-def give_up(conversation_id: uuid.UUID, worker: str) -> None:
+def reason_of(error: CredentialUnusable) -> EndReason:
+    """Why a conversation ends that no credential is left for."""
+    if isinstance(error, CredentialsResting):
+        return EndReason.CAPACITY_FULL  # it can be held again in a while
+    return EndReason.CREDENTIAL_PROBLEM
+
+
+def give_up(conversation_id: uuid.UUID, worker: str, reason: EndReason) -> None:
     """The conversation's tenant has no working credential: end it, with that reason."""
     with platform_scope("conversation without a credential"):
-        Conversation.objects.get(id=conversation_id).end(EndReason.CREDENTIAL_PROBLEM)
+        Conversation.objects.get(id=conversation_id).end(reason)
         Lease.objects.filter(conversation_id=conversation_id, worker=worker).delete()

@@ -56,6 +56,23 @@ def proxies() -> list[str]:
 
 TRUSTED_PROXIES = proxies()
 
+
+def internal_networks() -> list[str]:
+    default = ["127.0.0.0/8", "::1/128"] if DEMO else []
+    names: list[str] = [n.strip() for n in env.list("SSO_INTERNAL_NETWORKS", default=default)]
+    try:
+        for name in names:
+            ip_network(name, strict=False)
+    except ValueError:
+        raise ImproperlyConfigured(
+            "SSO_INTERNAL_NETWORKS is a list of addresses and networks: 10.0.0.7,10.1.0.0/16."
+        ) from None
+    return names
+
+
+# Where identity providers may be besides the internet: they are asked by this server.
+SSO_INTERNAL_NETWORKS: list[str] = internal_networks()
+
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
     "unfold.contrib.filters",
@@ -91,6 +108,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.sessions.LastSeenMiddleware",
     "accounts.middleware.CallerMiddleware",
 ]
 
@@ -195,9 +213,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "lobby"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
 
 # Signing in (django-allauth): by e-mail and password, or by passkey; nobody signs up by herself.
 ACCOUNT_ADAPTER = "accounts.sign_in.AccountAdapter"
@@ -316,10 +334,45 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
 # Served straight from the source tree: there is no build step to forget.
 WHITENOISE_USE_FINDERS = True
+
+
+def storage(url: str) -> dict[str, Any]:
+    """The folder that `url` names, as Django's storage: for its owner alone, and with no address
+    of its own, so that only our pages give a file out."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"", "file"} or parts.netloc or not parts.path:
+        raise ImproperlyConfigured(
+            "STORAGE_URL is a folder, as file:///data/files. Other storages are not built in yet: "
+            "mount one as a folder."
+        )
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": str(Path(parts.path).resolve()),
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
+
+
+STORAGE_URL = env.str("STORAGE_URL", default="") or str(DEMO_DIR if DEMO else ROOT) + "/files"
+STORAGES = {
+    "default": storage(STORAGE_URL),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# Leaving ----------------------------------------------------------------------------
+
+# How long an archive with everything of a tenant can be downloaded, in days.
+ARCHIVE_KEEP_DAYS = env.int("ARCHIVE_KEEP_DAYS", default=7)
+# How long an owner can take it back that everything of her tenant is to be deleted, in days.
+LEAVE_GRACE_DAYS = env.int("LEAVE_GRACE_DAYS", default=14)
 
 # API --------------------------------------------------------------------------------
 
@@ -365,6 +418,25 @@ CELERY_BEAT_SCHEDULE = {
     "reseal-stragglers": {
         "task": "accounts.resealing.reseal_stragglers",
         "schedule": crontab(hour=3, minute=17),
+    },
+    # One that waits longer than until the next one is of no use.
+    "advance-rotations": {
+        "task": "accounts.tasks.advance_rotations",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "bring-credentials-back": {
+        "task": "accounts.tasks.bring_credentials_back",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
+    "sweep-archives": {
+        "task": "accounts.leaving.archives.sweep_archives",
+        "schedule": 30.0,
+    },
+    "sweep-departures": {
+        "task": "accounts.leaving.erasure.sweep_departures",
+        "schedule": 30.0,
     },
     "close-abandoned-conversations": {
         "task": "conversations.tasks.close_abandoned_conversations",

@@ -12,15 +12,15 @@ from accounts.models import AuditEntry, Invitation, Membership, User
 from accounts.roles import Role
 from accounts.tenancy import platform_scope
 from tests.cast import PASSWORD, Cast, Company
+from tests.conversations.talks import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 NEW = "new@example.com"
 
 
 @pytest.fixture
-def owner(client: Client, cast: Cast) -> Client:
-    client.force_login(cast.acme.owner)
-    return client
+def owner(cast: Cast) -> Client:
+    return signed_in(cast.acme.owner)
 
 
 def membership(company: Company, role: str) -> Membership:
@@ -83,7 +83,12 @@ def test_another_tenants_ids_are_not_found(owner: Client, cast: Cast) -> None:
 def test_a_role_and_a_state_are_changed(owner: Client, cast: Cast) -> None:
     address = f"/members/{membership(cast.acme, 'member').pk}/"
     assert owner.post(address, {"role": "developer"})["Location"] == "/members/"
-    owner.post(address, {"state": "disabled"})
+    asked = owner.post(address, {"state": "disabled"})
+    assert "type <strong>member@acme.example</strong>" in asked.text
+    assert "ends 0 live conversations" in asked.text
+    typed = {"state": "disabled", "confirmed": "yes", "typed": "member@acme.example"}
+    assert membership(cast.acme, "member").state == "active"
+    owner.post(address, typed)
     row = membership(cast.acme, "member")
     assert (row.role, row.state) == ("developer", "disabled")
     owner.post(address, {"role": "emperor", "state": "gone"})

@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import pytest
 
-from accounts.roles import KEY_SCOPES, Permission, Role, allows, scope_allows
+from accounts.roles import KEY_SCOPES, MEANINGS, Permission, Role, allows, page, scope_allows
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "roles.md"
 
 P = Permission
 # The table once more, as people would say it: a change there has to be meant.
 EXPECTED = {
     Role.OWNER: set(P),
-    Role.ADMIN: set(P),
+    Role.ADMIN: set(P) - {P.MANAGE_OWNERS},
     Role.DEVELOPER: {P.TALK, P.READ_API, P.MANAGE_AGENTS, P.MANAGE_API_KEYS, P.ENTER_ADMIN},
     Role.REVIEWER: {P.TALK, P.READ_API, P.REVIEW_CONVERSATIONS, P.ENTER_ADMIN},
     Role.MEMBER: {P.TALK},
@@ -34,3 +38,12 @@ def test_scopes_of_keys() -> None:
     assert scope_allows("talk", P.TALK)
     assert not scope_allows("talk", P.READ_API)
     assert not any(scope_allows("everything", permission) for permission in P)
+
+
+def test_the_page_is_drawn_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "draw it anew: the page says how"
+
+
+def test_every_permission_says_what_it_is_for() -> None:
+    assert set(MEANINGS) == set(P)
+    assert "| **manage-owners**: Make owners and change them. | yes |  |" in page()

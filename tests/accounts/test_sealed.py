@@ -1,12 +1,15 @@
 import ast
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import models
 
-from accounts.keyset import SealedField
+from accounts.ids import uuid7
+from accounts.keyset import SealedField, Unsealable
 from accounts.sealed import Column, Place, SecondFactors, rows_of, sealed_places
 from accounts.tenancy import platform_scope
 from conversations.models import Lease
@@ -15,6 +18,8 @@ from tests.accounts.sealed_rows import (
     CODES,
     CREDENTIALS,
     HANDLES,
+    SECRET,
+    look,
     make_credentials,
     make_handles,
     make_second_factors,
@@ -64,6 +69,63 @@ def imported_from_keyset(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("accounts.keyset")
         for alias in node.names
     }
+
+
+def sealed_fields() -> list[SealedField]:
+    return [each.field for each in sealed_places() if isinstance(each, Column)]
+
+
+def row_with(field: SealedField, tenant_id: UUID, row_id: UUID) -> Any:
+    row: Any = field.model(**{field.model._meta.pk.attname: uuid7()})
+    row.tenant_id = tenant_id
+    setattr(row, field.row_attribute, row_id)
+    return row
+
+
+@pytest.mark.parametrize("field", sealed_fields(), ids=str)
+def test_what_was_moved_does_not_open(field: SealedField) -> None:
+    """To another tenant's row, to another row, or to any other column of the same row."""
+    tenant, row_id = uuid7(), uuid7()
+    home = row_with(field, tenant, row_id)
+    setattr(home, field.attname, field.seal(home, b"canary"))
+    assert field.unseal(home) == b"canary"
+    strangers = [
+        (field, row_with(field, uuid7(), row_id)),
+        (field, row_with(field, tenant, uuid7())),
+        *(
+            (other, row_with(other, tenant, row_id))
+            for other in sealed_fields()
+            if other is not field
+        ),
+    ]
+    for other, row in strangers:
+        setattr(row, other.attname, getattr(home, field.attname))
+        with pytest.raises(Unsealable):
+            other.unseal(row)
+
+
+def test_a_moved_row_is_found_broken(cast: Cast) -> None:
+    """As an attacker with the database would: the whole row, copied with SQL."""
+    mine, _ = make_credentials(cast.acme.tenant, 2)
+    (other,) = make_credentials(cast.globex.tenant, 1)
+    column = place(CREDENTIALS)
+    rows = {row.pk: row for row in rows_of(column, 10)}
+    assert column.replace(rows[other.pk], rows[mine.pk].sealed)
+    assert look().broken == {CREDENTIALS: 1}
+
+
+def test_a_second_factor_opens_nowhere_else(cast: Cast) -> None:
+    make_second_factors(cast.acme.owner)
+    (factor,) = rows_of(place(APPS), 10)
+    (credential,) = make_credentials(cast.acme.tenant, 1)
+    credential.sealed_secret = factor.sealed
+    with pytest.raises(Unsealable):
+        SECRET.unseal(credential)
+
+
+def test_each_column_has_a_purpose_of_its_own() -> None:
+    purposes = [field.purpose for field in sealed_fields()]
+    assert len(set(purposes)) == len(purposes)
 
 
 def test_rows_of_all_tenants_come_in_batches(cast: Cast) -> None:

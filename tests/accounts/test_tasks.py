@@ -1,11 +1,12 @@
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from accounts.audit.models import AuditSeal
 from accounts.audit.proof import prove_chain
-from accounts.tasks import seal_audit_entries
+from accounts.tasks import advance_rotations, seal_audit_entries
 from accounts.tenancy import tenant_scope
 from tests.cast import Cast
 
@@ -30,3 +31,10 @@ def test_it_is_scheduled() -> None:
     entry = settings.CELERY_BEAT_SCHEDULE["seal-audit-entries"]
     assert entry["task"] == seal_audit_entries.name
     assert entry["schedule"] == 60.0
+
+
+def test_rotations_are_looked_at_again_and_again(cast: Cast) -> None:
+    assert advance_rotations() == 0  # no key is being rotated
+    entry: Any = settings.CELERY_BEAT_SCHEDULE["advance-rotations"]
+    assert entry["task"] == advance_rotations.name
+    assert entry["options"]["expires"] <= entry["schedule"]

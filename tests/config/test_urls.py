@@ -41,6 +41,8 @@ OPEN = {
     "account_reset_password_from_key_done": 200,
     "password-link": 404,
     "invitation": 404,
+    "single-sign-on": 405,
+    "single-sign-on-return": 400,  # nobody has begun a sign-in
     "api-docs": 200,
     "api-schema": 200,
     "api-conversations": 401,

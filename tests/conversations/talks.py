@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.internal.userkit import user_id_to_str
 from django.test import Client
 from django.utils import timezone
 
@@ -94,10 +96,17 @@ def ago(**parts: float) -> datetime:
     return timezone.now() - timedelta(**parts)
 
 
-def signed_in(user: User) -> Client:
+def signed_in(user: User, *, seconds_ago: float = 0) -> Client:
+    """With the note in the session that allauth makes when somebody gives her password."""
     client = Client()
     client.handler = HANDLER
     client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time() - seconds_ago}
+    ]
+    session["account_authentication_methods_user"] = user_id_to_str(user)
+    session.save()
     return client
 
 

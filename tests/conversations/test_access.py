@@ -105,6 +105,19 @@ def test_a_second_factor_that_is_required_by_now(
     assert losses_among([member, elsewhere, protected]) == {member: Loss.RIGHT}
 
 
+def test_single_sign_on_that_is_required_by_now(cast: Cast, keyset_file: object) -> None:
+    tenant = cast.acme.tenant
+    owner, member = (ground_of(one, tenant) for one in (cast.acme.owner, cast.acme.member))
+    came_so = replace(ground_of(cast.acme.admin, tenant), by_sign_on=True)
+    Tenant.objects.filter(pk=tenant.pk).update(requires_sign_on=True)
+    assert losses_among([owner, member, came_so]) == {member: Loss.RIGHT}
+    Tenant.objects.filter(pk=tenant.pk).update(requires_mfa=True)
+    TOTP.activate(cast.acme.owner, "JBSWY3DPEHPK3PXP")
+    assert losses_among([owner, came_so]) == {came_so: Loss.RIGHT}
+    Tenant.objects.filter(pk=tenant.pk).update(trusts_sign_on_factor=True)
+    assert losses_among([owner, came_so]) == {}
+
+
 def test_many_sockets_take_no_more_statements(cast: Cast) -> None:
     company = cast.acme
     people = (company.owner, company.admin, company.developer, company.reviewer, company.member)

@@ -18,8 +18,9 @@ from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
 from conversations.admission import Admitted, Refused, admit
-from conversations.models import Agent, Conversation, Lease
-from tests.conversations.talks import make_conversation
+from conversations.models import Agent, BudgetNotice, Conversation, Lease
+from tests.conversations.quotas.ledger import limit, used
+from tests.conversations.talks import ago, make_conversation, make_open
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -223,3 +224,52 @@ def test_a_second_factor_that_is_required_comes_first(cast: Cast, agent: Agent) 
     Tenant.objects.filter(pk=cast.acme.tenant.pk).update(requires_mfa=True)
     code = refusal(browser(cast.acme.member), start(agent))
     assert code == (p.Close.NOT_ALLOWED, "second-factor-required")
+
+
+# --- limits ---------------------------------------------------------------------------
+
+
+def test_a_limit_refuses_before_anything_begins(cast: Cast, agent: Agent) -> None:
+    limit(cast.acme.tenant, "member_limits", sessions=1)
+    scope = browser(cast.acme.member)
+    first = opened(admit(scope, start(agent)))
+    assert refusal(scope, start(agent)) == (p.Close.LIMIT_REACHED, "too-many-conversations")
+    with platform_scope("test"):
+        assert Conversation.objects.get() == first
+    # The one that has a place goes on, and others have their own.
+    assert admit(scope, p.Resume(str(first.pk))).conversation_id == first.pk
+    opened(admit(browser(cast.acme.owner), start(agent)))
+    opened(admit(NO_COOKIE, start(agent, cast.acme.api_key)))
+
+
+def test_a_used_up_budget_says_when_to_come_back(cast: Cast, agent: Agent) -> None:
+    limit(cast.acme.tenant, day_minutes=10)
+    used(cast.acme.tenant, minutes=10)
+    with pytest.raises(Refused) as caught:
+        admit(NO_COOKIE, start(agent, cast.acme.api_key))
+    error = caught.value.error
+    assert (error.code, caught.value.close_code) == ("budget-exhausted", 4402)
+    assert 0 < (error.retry_after_s or 0) <= 86_401
+    with platform_scope("test"):
+        # Staff were told of both thresholds, though the transaction was refused.
+        assert BudgetNotice.objects.filter(tenant=cast.acme.tenant).count() == 2
+        assert not Conversation.objects.exists()
+
+
+def test_what_was_paused_needs_a_budget_too(cast: Cast, agent: Agent) -> None:
+    paused = make_open(agent, cast.acme.member, ago(minutes=5))
+    scope = browser(cast.acme.member)
+    limit(agent, month_spend_micros=1)
+    used(cast.acme.tenant, agent.pk, spent=1)
+    told = (p.Close.LIMIT_REACHED, "budget-exhausted")
+    assert refusal(scope, p.Resume(str(paused.pk))) == told
+    limit(agent)
+    assert admit(scope, p.Resume(str(paused.pk))).conversation_id == paused.pk
+
+
+def test_the_limits_of_messages_are_told_at_the_door(cast: Cast, agent: Agent) -> None:
+    plain = admit(browser(cast.acme.member), start(agent)).hello.limits
+    assert plain == p.Limits(text_chars=p.TEXT_CHARS, texts_per_min=None)
+    limit(agent, message_chars=200, messages_per_min=6)
+    told = admit(browser(cast.acme.member), start(agent)).hello.limits
+    assert told == p.Limits(text_chars=200, texts_per_min=6)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models import Sum
 
 from accounts.database import in_database
 from accounts.tenancy import tenant_scope
 from conversations import protocol as p
-from conversations.models import Agent, Turn
+from conversations.models import Agent, Turn, Usage, UsageDay
 from conversations.states import ConversationState, Speaker, TurnState
+from conversations.usage.book import SUMS
 from tests.children import Children
 from tests.conversations.client import dial
 from tests.conversations.page import Page
@@ -24,6 +26,15 @@ pytestmark = pytest.mark.timeout(90)
 def stored(agent: Agent) -> dict[str, str]:
     with tenant_scope(agent.tenant_id):
         return {turn.key: turn.text for turn in Turn.objects.all()}
+
+
+def used(agent: Agent) -> tuple[dict[str, int], dict[str, int]]:
+    """What the reports of all its conversations come to, and what its days say."""
+    sums = {f"{name}_sum": Sum(name) for name in SUMS}
+    with tenant_scope(agent.tenant_id):
+        reports = Usage.objects.filter(conversation__agent=agent).aggregate(**sums)
+        days = UsageDay.objects.filter(subject=agent.pk).aggregate(**sums)
+    return reports, days
 
 
 def saved(page: Page) -> dict[str, str]:
@@ -62,3 +73,6 @@ async def test_another_worker_goes_on(stage: Stage, spawn: Children) -> None:
         assert "marmalade" in page.said(Speaker.AGENT)[-1].lower()
         await page.until(page.all_saved)
     assert saved(page).items() <= (await in_database(stored, stage.agent)).items()
+    by_report, by_day = await in_database(used, stage.agent)
+    assert by_report == by_day
+    assert by_day["text_in_sum"] > 0

@@ -23,6 +23,7 @@ def serve(folder: Path, stack: ExitStack) -> None:
     environment = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "KEYSET_FILE": str(folder / "keyset.json"),
+        "STORAGE_URL": str(folder / "files"),
         "PUBLIC_URL": "http://localhost:8000",
         # Nothing listens there: a test that forgets the simulator fails, and never dials out.
         "GEMINI_BASE_URL": "http://127.0.0.1:9",

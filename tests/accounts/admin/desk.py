@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 from django.test import Client
 
+from accounts.confirmation import word_for
 from accounts.credentials import set_secret
 from accounts.models import AuditEntry, Credential, Tenant
 from accounts.tenancy import platform_scope, tenant_scope
@@ -26,7 +27,7 @@ def act(client: Client, model: str, action: str, *rows: models.Model, yes: bool 
     chosen = [str(row.pk) for row in rows]
     fields = {"action": action, "_selected_action": chosen, "index": "0"}
     if yes:
-        fields["confirmed"] = "yes"
+        fields |= {"confirmed": "yes", "typed": word_for(rows)}
     return client.post(f"/admin/accounts/{model}/", fields, follow=True)
 
 

@@ -70,10 +70,10 @@ def test_changing_and_revoking(cast: Cast, owner: Client) -> None:
     found = find_api_key(text)
     assert found is not None
     assert (found.name, found.scopes) == ("renamed", ["talk"])
-    asked = act(owner, "apikey", "revoke", key, yes=False)
+    asked = act(owner, "apikey", "revoke", found, yes=False)
     assert "It cannot be undone" in asked.text
     assert find_api_key(text) is not None
-    act(owner, "apikey", "revoke", key)
+    act(owner, "apikey", "revoke", found)
     assert find_api_key(text) is None
     assert audited()[-2:] == ["apikey.changed", "api-key.revoked"]
     assert owner.post(f"/admin/accounts/apikey/{key.pk}/delete/").status_code == 403

@@ -1,6 +1,9 @@
 import pytest
+from django.utils import timezone
 
 from accounts.audit import record
+from accounts.audit.place import Place, at_place
+from accounts.audit.sealing import seal_chain
 from accounts.tenancy import tenant_scope
 from tests.cast import Cast
 from tests.conversations.talks import signed_in
@@ -20,3 +23,16 @@ def test_the_audit_table_is_only_read(cast: Cast) -> None:
         assert client.get("/admin/accounts/auditentry/add/").status_code == 403
         found = client.get("/admin/accounts/auditentry/", {"q": "agent.created"})
         assert str(entry.pk) in found.text
+
+
+def test_it_tells_from_where_and_which_seal_covers_it(cast: Cast) -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    with tenant_scope(cast.acme.tenant.pk), at_place(Place("192.0.2.7", agent, "req-1")):
+        record("agent.created", cast.acme.tenant, actor="system")
+    owner = signed_in(cast.acme.owner)
+    address = "/admin/accounts/auditentry/"
+    page = owner.get(address, {"q": "req-1"}).text
+    for shown in ("192.0.2.7", "Firefox on Linux", "req-1", "not sealed yet", " UTC"):
+        assert shown in page
+    seal_chain(cast.acme.tenant.pk, timezone.now())
+    assert "not sealed yet" not in owner.get(address, {"q": "req-1"}).text

@@ -51,8 +51,9 @@ def test_one_that_was_talked_to_stays(cast: Cast) -> None:
     used, unused = make_agent(cast.acme.tenant), make_agent(cast.acme.tenant, "unused")
     make_conversation(used, cast.acme.member)
     assert owner.post(f"{ROOT}{used.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert "Are you sure" in owner.get(f"{ROOT}{unused.pk}/delete/").text
-    assert owner.post(f"{ROOT}{unused.pk}/delete/", {"post": "yes"}).status_code == 302
+    typed = {"confirmed": "yes", "typed": unused.name}
+    assert owner.post(f"{ROOT}{unused.pk}/delete/", {"post": "yes"}).status_code == 200
+    assert owner.post(f"{ROOT}{unused.pk}/delete/", typed).status_code == 302
     with platform_scope("test"):
         assert list(Agent.objects.values_list("slug", flat=True)) == ["shop"]
 

@@ -5,7 +5,17 @@ from tests.cast import Cast
 from tests.conversations.talks import signed_in
 
 pytestmark = pytest.mark.django_db
-LINKS = ("agent", "conversation", "credential", "apikey", "membership", "user", "tenant")
+LINKS = (
+    "agent",
+    "conversation",
+    "credential",
+    "apikey",
+    "membership",
+    "user",
+    "tenant",
+    "usageday",
+    "price",
+)
 
 
 def links(user: User) -> set[str]:
@@ -16,7 +26,7 @@ def links(user: User) -> set[str]:
 def test_each_role_finds_what_it_may_see(cast: Cast) -> None:
     acme = cast.acme
     assert links(cast.operator) == set(LINKS)
-    assert links(acme.owner) == set(LINKS) - {"user"}
+    assert links(acme.owner) == set(LINKS) - {"user", "price"}
     assert links(acme.developer) == {"agent", "apikey"}
     assert links(acme.reviewer) == {"agent", "conversation"}
 

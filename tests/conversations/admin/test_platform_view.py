@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.tenancy import platform_scope
 from conversations.admin.platform_view import platform_view
-from conversations.models import Lease
+from conversations.models import Lease, WorkerProcess
 from tests.cast import Cast
 from tests.conversations.talks import ago, make_agent, make_open, signed_in
 
@@ -13,17 +13,21 @@ pytestmark = pytest.mark.django_db
 
 
 def test_tenants_and_workers(cast: Cast, keyset_file: object) -> None:
+    WorkerProcess.objects.enrol("w-1", "127.0.0.1:5000", 500)
+    WorkerProcess.objects.enrol("idle", "127.0.0.1:5001", 500)
     agent = make_agent(cast.acme.tenant)
     soon = timezone.now() + timedelta(seconds=3)
     for expires in (soon, soon, ago(seconds=1)):
         make_open(agent, cast.acme.member, expires)
     with platform_scope("test"):
         Lease.objects.update(worker="w-1", address="127.0.0.1:5000")
-        view = platform_view(timezone.now())
+        view = platform_view()
     assert {row.tenant.slug: row.live for row in view.tenants} == {"acme": 3, "globex": 0}
     assert not view.more_tenants
-    [worker] = view.workers
-    assert (worker.name, worker.address, worker.sessions) == ("w-1", "127.0.0.1:5000", 2)
+    assert [(row.name, row.address, row.sessions, row.state) for row in view.workers] == [
+        ("w-1", "127.0.0.1:5000", 2, "Takes on"),
+        ("idle", "127.0.0.1:5001", 0, "Takes on"),
+    ]
     assert view.keyset.ok
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from conversations.models import Agent, Conversation, Event, Lease, Turn
+from conversations.models import Agent, Conversation, Event, Lease, Turn, Usage, UsageDay
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.records import Batch, EventRecord, TurnRecord
 from conversations.transcripts.writer import Outcome, write
 from tests.cast import Cast
 from tests.conversations.talks import ago, make_agent, make_open
+from tests.conversations.usage.uses import a_record
 
 pytestmark = pytest.mark.usefixtures("all_tenants")
 
@@ -185,3 +186,26 @@ def test_what_the_database_refuses_stores_nothing_of_the_transaction(
 
 def test_nothing_to_write_is_no_error(db: None) -> None:
     assert write([]) == []
+
+
+def test_what_was_used_is_counted_once(conversation: Conversation) -> None:
+    whole = batch(conversation, turn(3, "Hello"), usage=[a_record(conversation, epoch=EPOCH)])
+    write([whole])
+    write([whole])
+    assert Usage.objects.count() == 1
+    day = UsageDay.objects.get(subject=conversation.tenant_id)
+    assert (day.talked_ms, day.text_in) == (60_000, 1000)
+
+
+def test_under_a_lost_epoch_nothing_is_counted(conversation: Conversation) -> None:
+    Lease.objects.update(epoch=EPOCH + 1)
+    (outcome,) = write([batch(conversation, usage=[a_record(conversation, epoch=EPOCH)])])
+    assert outcome.fenced
+    assert not Usage.objects.exists()
+    assert not UsageDay.objects.exists()
+
+
+def test_words_that_are_not_stored_leave_nothing_counted(conversation: Conversation) -> None:
+    with pytest.raises(DatabaseError):
+        write([batch(conversation, turn(3, "\0"), usage=[a_record(conversation, epoch=EPOCH)])])
+    assert not Usage.objects.exists()

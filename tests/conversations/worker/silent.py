@@ -1,10 +1,15 @@
 """A model that nobody reaches, for tests that say themselves what it tells."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import live
+from conversations.usage.records import Account
+
+# Whose use it would be.
+ACCOUNT = Account(uuid.uuid4(), uuid.uuid4(), uuid.uuid4(), None, "gemini-3.8-live")
 
 
 async def _never(uri: str, **options: Any) -> Any:

@@ -11,11 +11,20 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 import live
+from accounts.failover.failures import Failure
+from accounts.failover.line import Line
 from conversations import protocol as p
 from conversations.link import LinkClosed, LinkPool, LinkStream, listen_memory
-from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
+from conversations.states import (
+    AgentState,
+    ConversationState,
+    EndReason,
+    Speaker,
+    TurnState,
+)
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
 from conversations.worker.host import (
@@ -30,10 +39,11 @@ from conversations.worker.loading import Case, live_session
 from conversations.worker.viewer import AUDIO_BYTES
 from live.simulator import Pace, Simulator
 from tests.conversations.page import Page
-from tests.conversations.worker.silent import silent
+from tests.conversations.worker.silent import ACCOUNT, silent
 
 EPOCH = 2
 SECOND = bytes(48_000)  # of agent audio
+a_line = partial(Line, uuid.uuid4(), 1)
 QUICK = Pace(setup=0.01, first_update=0.01, thinking=0.02, speed=50, playback=0.02)
 
 
@@ -43,6 +53,7 @@ class Office:
     def __init__(self) -> None:
         self.writes = 0
         self.ends: list[EndReason] = []
+        self.failures: list[Failure] = []
 
     def wants_write(self) -> None:
         self.writes += 1
@@ -50,18 +61,22 @@ class Office:
     def wants_end(self, host: SessionHost, reason: EndReason) -> None:
         self.ends.append(reason)
 
+    def wants_line(self, host: SessionHost, failure: Failure) -> None:
+        self.failures.append(failure)
+
 
 def a_case(**fields: Any) -> Case:
     whole = Case(
         conversation_id=uuid.uuid4(),
         tenant_id=uuid.uuid4(),
         epoch=EPOCH,
+        account=ACCOUNT,
+        began=timezone.now(),
         picture=p.Picture(),
         age_s=0.0,
         handle=None,
         config=live.SessionConfig(model="gemini-3.8-live"),
-        endpoint=live.Endpoint.developer(),
-        auth=live.ApiKeyAuth("unused"),
+        line=a_line(live.Endpoint.developer(), live.ApiKeyAuth("unused")),
     )
     return dataclasses.replace(whole, **fields)
 
@@ -176,7 +191,7 @@ def store(host: SessionHost) -> None:
 
 def opener_of(simulator: Simulator) -> Opener:
     endpoint = live.Endpoint.developer(base_url=simulator.url)
-    case = a_case(endpoint=endpoint, auth=live.ApiKeyAuth(simulator.api_key))
+    case = a_case(line=a_line(endpoint, live.ApiKeyAuth(simulator.api_key)))
     return partial(live_session, case)
 
 
@@ -302,22 +317,6 @@ async def test_the_end_is_stored_before_it_is_told(studio: Studio) -> None:
     assert isinstance(page.events[-1], p.Ended)
     assert page.said(Speaker.USER) == ["Hello"]
     assert studio.host.take_batch() is None
-
-
-@pytest.mark.parametrize(
-    ("code", "text", "reason"),
-    [
-        (1007, "API key not valid.", EndReason.CREDENTIAL_PROBLEM),
-        (1011, "You exceeded your current quota", EndReason.CAPACITY_FULL),
-        (1011, "Internal error encountered.", EndReason.UPSTREAM_UNAVAILABLE),
-        (1006, "", EndReason.UPSTREAM_UNAVAILABLE),
-    ],
-)
-async def test_why_the_upstream_gave_up_is_why_it_ends(
-    studio: Studio, code: int, text: str, reason: EndReason
-) -> None:
-    studio.host.give_up(live.error_from_close(code, text))
-    assert studio.office.ends == [reason]
 
 
 async def test_a_pause_is_told_and_stored(studio: Studio) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -13,14 +14,16 @@ import pytest
 
 import live
 from accounts.database import close_database_threads, in_database
+from accounts.failover.failures import Failure
+from accounts.failover.line import Line
 from accounts.tenancy import platform_scope
 from conversations import protocol as p
-from conversations.models import Conversation, Lease, Turn
+from conversations.models import Conversation, Lease, Turn, Usage, UsageDay
 from conversations.states import EndReason, Speaker
 from conversations.transcripts.records import Batch
 from conversations.worker import store as module
 from conversations.worker.host import SessionHost
-from conversations.worker.loading import Case
+from conversations.worker.loading import Case, account_of
 from conversations.worker.store import LAST_TRIES, Store
 from tests.cast import Cast
 from tests.children import child_environment
@@ -43,6 +46,9 @@ class Desk:
 
     def wants_end(self, host: SessionHost, reason: EndReason) -> None:
         raise AssertionError("nobody ends anything here")
+
+    def wants_line(self, host: SessionHost, failure: Failure) -> None:
+        raise AssertionError("no credential fails here")
 
 
 class SpoiltHost(SessionHost):
@@ -78,12 +84,13 @@ def host_of(row: Conversation, desk: Desk, kind: type[SessionHost] = SessionHost
         conversation_id=row.id,
         tenant_id=row.tenant_id,
         epoch=1,
+        account=account_of(row),
+        began=row.started_at,
         picture=p.Picture(),
         age_s=0.0,
         handle=None,
         config=live.SessionConfig(model="gemini-3.8-live"),
-        endpoint=live.Endpoint.developer(),
-        auth=live.ApiKeyAuth("unused"),
+        line=Line(uuid.uuid4(), 1, live.Endpoint.developer(), live.ApiKeyAuth("unused")),
     )
     return kind(case, silent, desk)
 
@@ -104,6 +111,13 @@ async def stored(row: Conversation) -> list[tuple[str, str]]:
             return list(Turn.objects.filter(conversation=row).values_list("text", "state"))
 
     return await in_database(read)
+
+
+def counted(row: Conversation) -> tuple[list[int], int]:
+    """The tokens of each report of the conversation, and of its tenant's day."""
+    with platform_scope("test"):
+        reports = Usage.objects.filter(conversation=row).values_list("other_in", flat=True)
+        return list(reports), UsageDay.objects.get(subject=row.tenant_id).other_in
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -187,6 +201,7 @@ async def test_a_cut_connection_leaves_everything_to_be_stored_later(
     async with writing(desk, first, second):
         async with locked(rival, rows[0]):
             say(first, "one")
+            first.hear([live.Usage(prompt_tokens=5)])
             say(second, "two", whole=False)
             await until(lambda: waiting(rival))
             for pid in waiting(rival):
@@ -197,6 +212,7 @@ async def test_a_cut_connection_leaves_everything_to_be_stored_later(
         await until(lambda: saved(first) == saved(second) == [True])
     assert await stored(rows[0]) == [("one", "final")]
     assert await stored(rows[1]) == [("two and a half", "final")]
+    assert await in_database(counted, rows[0]) == ([5], 5)
     assert desk.lost == []
 
 

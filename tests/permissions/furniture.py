@@ -1,0 +1,146 @@
+"""A row of everything in one organisation, so that each address has something to name."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db.models import Model
+from django.utils import timezone
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
+
+from accounts.audit import record
+from accounts.credentials import set_secret
+from accounts.models import (
+    ApiKey,
+    Archive,
+    AuditEntry,
+    Credential,
+    CredentialRotation,
+    Departure,
+    Invitation,
+    Membership,
+    Tenant,
+    User,
+)
+from accounts.tenancy import tenant_scope
+from conversations.models import Agent, Conversation, Price, UsageDay, WorkerProcess
+from tests.cast import Company
+from tests.conversations.talks import add_event, make_agent, make_conversation
+
+CANARY = "AIza-canary-0123456789"
+NOWHERE = "http://127.0.0.1:1"  # nothing listens at this port
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """`rows` has one of each model. What belongs to a person is the `member`'s."""
+
+    company: Company
+    rows: dict[type[Model], Any]
+
+
+def furnish(company: Company) -> Furniture:
+    tenant, person = company.tenant, company.member
+    credential = Credential(
+        tenant=tenant,
+        name=f"of-{tenant.slug}",
+        kind="api_key",
+        endpoint="developer",
+        base_url=NOWHERE,
+    )
+    set_secret(credential, CANARY)
+    agent = make_agent(tenant, f"agent-{tenant.slug}")
+    conversation = make_conversation(agent, person)
+    add_event(conversation, 9, "interrupted")
+    with tenant_scope(tenant.pk):
+        credential.save()
+        rows: dict[type[Model], Any] = {
+            Agent: agent,
+            ApiKey: ApiKey.objects.get(name="tests"),
+            Archive: Archive.objects.create(state=Archive.State.READY, asked_by="system"),
+            AuditEntry: record("agent.created", agent, actor="system"),
+            Conversation: conversation,
+            Credential: credential,
+            CredentialRotation: CredentialRotation.objects.create(
+                old=credential,
+                old_version=credential.version,
+                name=credential.name,
+                since=timezone.now(),
+                due_at=timezone.now() + timedelta(days=1),
+                requested_by="system",
+                # One that is open keeps its credentials from being deleted.
+                state="done",
+                ended_at=timezone.now(),
+            ),
+            Departure: Departure.objects.create(
+                tenant_id=tenant.pk,
+                slug=tenant.slug,
+                name=tenant.name,
+                asked_by="system",
+                asked_at=timezone.now(),
+                erase_after=timezone.now() + timedelta(days=1),
+            ),
+            Invitation: Invitation.objects.create(
+                email=f"new@{tenant.slug}.example",
+                hash=f"{tenant.pk.hex:0<64}",
+                expires_at=timezone.now() + timedelta(days=1),
+            ),
+            Membership: Membership.objects.get(user=person),
+            Price: Price.objects.create(
+                model=f"of-{tenant.slug}", kind="text_in", valid_from=timezone.now().date()
+            ),
+            Tenant: tenant,
+            UsageDay: UsageDay.objects.create(
+                whose="tenant", subject=tenant.pk, day=timezone.now().date()
+            ),
+            User: person,
+            WorkerProcess: WorkerProcess.objects.create(
+                name=f"w-{tenant.pk.hex}",
+                address="127.0.0.1:1",
+                capacity=1,
+                # It is listed while it reports; nobody waits for a test.
+                seen_at=timezone.now() + timedelta(hours=1),
+            ),
+        }
+    return Furniture(company, rows | _of_person(person))
+
+
+def _of_person(person: User) -> dict[type[Model], Any]:
+    return {
+        Authenticator: Authenticator.objects.create(
+            user=person,
+            type="webauthn",
+            data={"name": "Key", "credential": passkey(person.pk.bytes)},
+        ),
+        UserSession: UserSession.objects.create(
+            user=person, session_key=person.pk.hex, ip="127.0.0.1", user_agent="Test", data={}
+        ),
+    }
+
+
+def passkey(credential_id: bytes) -> dict[str, Any]:
+    """A passkey as allauth stores what the browser has sent. Nobody can log in with it."""
+    public_key = ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})
+    known = AttestedCredentialData.create(Aaguid.NONE, credential_id, public_key)
+    data = AuthenticatorData.create(bytes(32), AuthenticatorData.FLAG.ATTESTED, 0, known)
+    client = CollectedClientData.create("webauthn.create", bytes(32), "http://localhost:8000")
+    return {
+        "id": websafe_encode(credential_id),
+        "rawId": websafe_encode(credential_id),
+        "type": "public-key",
+        "clientExtensionResults": {"credProps": {"rk": True}},
+        "response": {
+            "clientDataJSON": websafe_encode(client),
+            "attestationObject": websafe_encode(AttestationObject.create("none", data, {})),
+        },
+    }

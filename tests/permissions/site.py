@@ -1,0 +1,118 @@
+"""The table of the site's pages and of the API. A new address needs a row here."""
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+
+from accounts.models import Archive, Invitation, Membership
+from conversations.models import Agent, Conversation
+from tests.permissions.rows import (
+    EVERYBODY,
+    GOES_ON,
+    MANAGERS,
+    MEMBERS,
+    MINE,
+    OK,
+    OWNERS,
+    REFUSED,
+    REVIEWERS,
+    UNKNOWN,
+    Api,
+    Open,
+    OpenApi,
+    Page,
+    Row,
+)
+
+SIGNED_IN = {"people": GOES_ON}
+NO_TENANT = "01890a5d-ac96-774b-bcce-b302099a8057"
+NO_LINK = {"uidb36": "0", "key": "none"}
+
+SIGNING_IN: dict[str, Row] = {
+    "account_login": Open(may=EVERYBODY, post=OK, besides=SIGNED_IN),
+    "account_signup": Open(may=EVERYBODY, post=OK, besides=SIGNED_IN),
+    "account_logout": Open(may=EVERYBODY, get=405, post=GOES_ON),
+    "account_inactive": Open(may=EVERYBODY),
+    "account_reset_password": Open(may=EVERYBODY, post=OK),
+    "account_reset_password_done": Open(may=EVERYBODY),
+    "account_reset_password_from_key": Open(may=EVERYBODY, post=OK, arguments=NO_LINK),
+    "account_reset_password_from_key_done": Open(may=EVERYBODY),
+    "password-link": Open(may=EVERYBODY, get=UNKNOWN),
+    "invitation": Open(may=EVERYBODY, get=UNKNOWN, post=UNKNOWN),
+    "single-sign-on": Open(may=EVERYBODY, get=405, post=GOES_ON, besides={"people": REFUSED}),
+    "single-sign-on-return": Open(may=EVERYBODY, get=400, arguments={"tenant_id": NO_TENANT}),
+    "mfa_authenticate": Open(may=EVERYBODY, get=GOES_ON, post=GOES_ON),
+    "mfa_login_webauthn": Open(may=EVERYBODY, get=GOES_ON, post=GOES_ON),
+    "healthz": Open(may=EVERYBODY, post=OK),
+    "readyz": Open(may=EVERYBODY, post=OK),
+}
+
+OWN_ACCOUNT: dict[str, Row] = {
+    "account": Page(may=EVERYBODY),
+    "account_reauthenticate": Page(may=EVERYBODY, post=OK),
+    "account_change_password": Page(may=EVERYBODY, post=OK),
+    "account_set_password": Page(may=EVERYBODY, get=GOES_ON, post=GOES_ON),
+    "make-password-link": Page(
+        may={"operator"}, post=OK, besides=dict.fromkeys(EVERYBODY - {"operator"}, UNKNOWN)
+    ),
+    "usersessions_list": Page(may=EVERYBODY, post=GOES_ON),
+    "end-session": Page(may=EVERYBODY, get=405, post=GOES_ON, of=UserSession, besides=MINE),
+    "mfa_index": Page(may=EVERYBODY),
+    "mfa_reauthenticate": Page(may=EVERYBODY, get=GOES_ON, post=GOES_ON),
+    "mfa_activate_totp": Page(may=EVERYBODY, post=OK),
+    "mfa_deactivate_totp": Page(may=EVERYBODY, get=UNKNOWN, post=UNKNOWN),
+    "mfa_view_recovery_codes": Page(may=EVERYBODY, get=UNKNOWN),
+    # With a second factor one goes on to the codes.
+    "mfa_generate_recovery_codes": Page(may=EVERYBODY, post=OK, passkey={"post": GOES_ON}),
+    "mfa_download_recovery_codes": Page(may=EVERYBODY, get=UNKNOWN, post=UNKNOWN),
+    "mfa_list_webauthn": Page(may=EVERYBODY),
+    "mfa_add_webauthn": Page(may=EVERYBODY, post=OK),
+    "mfa_reauthenticate_webauthn": Page(
+        may=EVERYBODY, get=GOES_ON, post=GOES_ON, passkey={"get": OK}
+    ),
+    "mfa_remove_webauthn": Page(may=EVERYBODY, post=GOES_ON, of=Authenticator, besides=MINE),
+    "mfa_edit_webauthn": Page(may=EVERYBODY, post=OK, of=Authenticator, besides=MINE),
+    "switch-tenant": Page(may=EVERYBODY, get=405, post=UNKNOWN),
+}
+
+TENANT: dict[str, Row] = {
+    "lobby": Page(may=MEMBERS, besides={"operator": GOES_ON}),
+    "conversation-new": Page(may=MEMBERS, of=Agent),
+    "conversation": Page(
+        may=MEMBERS,
+        of=Conversation,
+        # The member's own: reviewers are sent to the review.
+        besides={"developer": UNKNOWN} | dict.fromkeys(REVIEWERS, GOES_ON),
+    ),
+    "history": Page(may=MEMBERS),
+    "review": Page(may=REVIEWERS),
+    "review-conversation": Page(may=REVIEWERS, of=Conversation),
+    "members": Page(may=MANAGERS),
+    "invite-member": Page(may=MANAGERS, get=405, post=OK),
+    "require-second-factor": Page(may=MANAGERS, get=405, post=GOES_ON),
+    "single-sign-on-setup": Page(may=MANAGERS, post=OK),
+    "single-sign-on-test": Page(may=MANAGERS, get=405, post=UNKNOWN),
+    "single-sign-on-discard": Page(may=MANAGERS, get=405, post=GOES_ON),
+    "single-sign-on-end": Page(may=MANAGERS, get=405, post=GOES_ON),
+    "single-sign-on-forget": Page(may=MANAGERS, get=405, post=GOES_ON),
+    "change-member": Page(
+        may=MANAGERS, get=405, post=GOES_ON, of=Membership, data={"role": "reviewer"}
+    ),
+    "revoke-invitation": Page(may=MANAGERS, get=405, post=GOES_ON, of=Invitation),
+    "organisation": Page(may=OWNERS),
+    "make-archive": Page(may=OWNERS, get=405, post=GOES_ON),
+    # Without the key of its link, which only the page has.
+    "download-archive": Page(may=OWNERS, get=GOES_ON, of=Archive),
+    "leave": Page(may=OWNERS, post=OK),
+    "take-back": Page(may=OWNERS, get=405, post=GOES_ON),
+}
+
+READERS = REVIEWERS | {"key-read"}
+API: dict[str, Row] = {
+    "api-schema": OpenApi(may=EVERYBODY),
+    "api-docs": OpenApi(may=EVERYBODY),
+    "api-conversations": Api(may=READERS),
+    "api-conversation": Api(may=READERS, of=Conversation),
+    "api-turns": Api(may=READERS, of=Conversation),
+}
+
+SITE = SIGNING_IN | OWN_ACCOUNT | TENANT | API
