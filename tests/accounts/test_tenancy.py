@@ -19,6 +19,8 @@ from django.test import override_settings
 
 from accounts.ids import uuid7
 from accounts.models import Membership, Tenant, User
+from accounts.postgresql.owner import application_role, as_owner
+from accounts.postgresql.row_security import bring_up_to_date
 from accounts.tenancy import (
     NoTenantScope,
     RawSqlRefused,
@@ -56,13 +58,16 @@ def library_app(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]
     """Install the two models as an app, so that cascades and flushes know them."""
     app = AppConfig("tenancy_tests", sys.modules[__name__])
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, app]):
-        with django_db_blocker.unblock(), connection.schema_editor() as editor:
-            editor.create_model(Shelf)
-            editor.create_model(Book)
+        with django_db_blocker.unblock(), as_owner(connection):
+            with connection.schema_editor() as editor:
+                editor.create_model(Shelf)
+                editor.create_model(Book)
+            bring_up_to_date(connection, application_role())
         yield
-        with django_db_blocker.unblock(), connection.schema_editor() as editor:
-            editor.delete_model(Book)
-            editor.delete_model(Shelf)
+        with django_db_blocker.unblock(), as_owner(connection):
+            with connection.schema_editor() as editor:
+                editor.delete_model(Book)
+                editor.delete_model(Shelf)
 
 
 class Library:
@@ -236,18 +241,42 @@ def test_platform_scope_sees_all(library: Library) -> None:
 def test_a_queryset_keeps_its_filter_wherever_it_is_evaluated(library: Library) -> None:
     with tenant_scope(library.acme):
         ours = Book.objects.all()
-    assert [book.title for book in ours] == ["ours"]
-    assert [book.title for book in pickle.loads(pickle.dumps(ours.filter()))] == ["ours"]  # noqa: S301
-    assert [book.title for book in copy.deepcopy(ours)] == ["ours"]
-    with tenant_scope(library.globex):
+        pickled = pickle.dumps(ours.filter())
+    with platform_scope("test"):
         assert [book.title for book in ours.all()] == ["ours"]
-        assert Book.objects.filter(pk__in=ours.values("pk")).count() == 0
+        assert [book.title for book in pickle.loads(pickled)] == ["ours"]  # noqa: S301
+        assert [book.title for book in copy.deepcopy(ours)] == ["ours"]
+
+
+def test_a_queryset_is_evaluated_only_where_its_scope_reaches(library: Library) -> None:
+    with tenant_scope(library.acme):
+        ours = Book.objects.all()
+    with platform_scope("test"):
+        everybodys = Book.objects.all()
+    evaluations: list[Callable[[Any], Any]] = [
+        list,
+        QuerySet.count,
+        QuerySet.exists,
+        QuerySet.first,
+        lambda rows: rows.union(rows).count(),
+        lambda rows: list(rows.iterator()),
+        lambda rows: list(Tenant.objects.filter(pk__in=rows.values("tenant"))),
+    ]
+    for evaluate in evaluations:
+        with pytest.raises(NoTenantScope):
+            evaluate(ours.all())
+        with tenant_scope(library.globex):
+            for rows in (ours, everybodys):
+                with pytest.raises(TenantMismatch):
+                    evaluate(rows.all())
 
 
 def test_a_subquery_stays_inside(library: Library) -> None:
     with tenant_scope(library.acme):
         having = Tenant.objects.filter(Exists(Book.objects.filter(tenant=OuterRef("pk"))))
-    assert [tenant.pk for tenant in having] == [library.acme]
+        assert [tenant.pk for tenant in having] == [library.acme]
+    with pytest.raises(NoTenantScope):
+        list(having.all())
 
 
 def test_related_rows_stay_inside(library: Library) -> None:
