@@ -161,10 +161,11 @@ class Children:
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of this process, pointed at the test database, with `extra` on top."""
+    elsewhere = "DATABASE_URL" in extra
     return {
         **os.environ,
         "DATABASE_URL": _test_database_url("DATABASE_URL"),
-        "MIGRATE_DATABASE_URL": _test_database_url("MIGRATE_DATABASE_URL"),
+        "MIGRATE_DATABASE_URL": "" if elsewhere else _test_database_url("MIGRATE_DATABASE_URL"),
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         **extra,

@@ -80,10 +80,10 @@ def django_db_setup(
     django_db_modify_db_settings.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def owned_database(django_db_setup: None) -> Iterator[None]:
-    """Let a module's tests be the database's owner: `usefixtures("owned_database")`. Row security
-    holds the owner too."""
+    """Let a test be the database's owner: `usefixtures("owned_database")`, so that it comes before
+    the test's transaction. Row security holds the owner too."""
     from django.db import connection
 
     from accounts.postgresql.owner import as_owner
