@@ -95,9 +95,10 @@ class TenantQuerySet(models.QuerySet[_Row_co]):
     ) -> None:
         # With a query it is a clone (the filter is in the query), without a model a deepcopy.
         is_new = model is not None and query is None
-        super().__init__(model, TenantQuery(model) if is_new else query, using, hints)
+        own = TenantQuery(model) if is_new else query
+        super().__init__(model, own, using, hints)
         if is_new:
-            self._scope = self.query.scope = require_scope()
+            self._scope = own.scope = require_scope()
             if isinstance(self._scope, TenantScope):
                 self.query.add_q(Q(tenant=self._scope.tenant_id))
 

@@ -19,9 +19,7 @@ _TWO_ROLES = (
 )
 
 
-def check_database(
-    databases: Sequence[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Say loudly when row security is missing, or when our role passes it by."""
     if "default" not in (databases or ()) or connection.vendor != "postgresql":
         return []

@@ -12,23 +12,23 @@ statement of its own, in autocommit inside a transaction of its own.
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import psycopg
-from django.db.backends.postgresql.psycopg_any import sql
+from django.db.backends.postgresql import base
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from accounts.scopes import PlatformScope, current_scope
-
-# Django gives its cursors no types.
-from django.db.backends.postgresql.base import Cursor, ServerSideCursor  # type: ignore[attr-defined] # isort: skip
 
 SCOPE_SETTING: Final = "parley.scope"
 # The platform scope's value. A tenant's is its id; '' (and no value at all) is nobody's.
 PLATFORM: Final = "platform"
 
-_Query = TypeVar("_Query", str, bytes, sql.Composable)
 _Connection = psycopg.Connection[Any]
+# The stubs know them as cursors without methods.
+_Cursor: Any = base.Cursor
+_ServerSideCursor: Any = base.ServerSideCursor
 
 # In autocommit other statements see nothing: some of them (VACUUM, CREATE INDEX CONCURRENTLY)
 # refuse to share a transaction, and none of them has a scope's rows to touch.
@@ -95,7 +95,7 @@ def _tell(connection: _Connection, value: str) -> None:
     psycopg.Cursor(connection).execute(_set_local(value))
 
 
-class ScopedCursor(Cursor):  # type: ignore[misc]
+class ScopedCursor(_Cursor):  # type: ignore[misc]
     """A client-side cursor, Django's usual one."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "ScopedCursor":
@@ -121,7 +121,7 @@ class ScopedCursor(Cursor):  # type: ignore[misc]
             yield copying
 
 
-class ScopedServerSideCursor(ServerSideCursor):  # type: ignore[misc]
+class ScopedServerSideCursor(_ServerSideCursor):  # type: ignore[misc]
     """A named cursor, for `iterator()`: all its rows belong to the scope it was opened in.
 
     In autocommit it is declared WITH HOLD, and its rows are gathered before the transaction

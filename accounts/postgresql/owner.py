@@ -25,7 +25,7 @@ class RoleMissing(Exception):
     def __init__(self, role: str) -> None:
         super().__init__(
             f"The role {role} of DATABASE_URL does not exist. Make it as a superuser: "
-            f'CREATE ROLE "{role}" LOGIN {ROLE_OPTIONS} PASSWORD \'...\''
+            f"CREATE ROLE \"{role}\" LOGIN {ROLE_OPTIONS} PASSWORD '...'"
         )
 
 
@@ -89,12 +89,12 @@ def _create_role(connection: psycopg.Connection[Any], role: str) -> sql.Composed
     if not password:
         return statement
     # Hashed here, so that the server's log never holds it.
-    hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), "scram-sha-256")
+    hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     return statement + sql.SQL(" PASSWORD {}").format(sql.Literal(hashed.decode()))
 
 
 def _owner_settings() -> dict[str, Any]:
-    given = settings.MIGRATE_DATABASE
+    given: dict[str, Any] = settings.MIGRATE_DATABASE or {}
     return {name: given.get(name, {} if name == "OPTIONS" else "") for name in _WHERE_AND_WHO}
 
 

@@ -66,6 +66,7 @@ def policy_of(model: type[TenantOwned]) -> tuple[str, str]:
 
 def keys_of(model: type[TenantOwned]) -> Iterator[Key]:
     """The composite keys that a model's foreign keys ask for, each after the one it refers to."""
+    field: Any
     for field in model._meta.local_concrete_fields:
         if not is_tenant_link(field) or not field.db_constraint:
             continue
@@ -186,8 +187,8 @@ def _ours(cursor: Any) -> set[tuple[str, str]]:
 
 
 def _tenant_column(model: type[models.Model]) -> str:
-    column: str = model._meta.get_field("tenant").column
-    return column
+    field: Any = model._meta.get_field("tenant")
+    return str(field.column)
 
 
 def _tenant_key(model: type[TenantOwned]) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 import copy
 import inspect
 import pickle
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,37 +25,18 @@ from accounts.tenancy import (
     RawSqlRefused,
     TenantManager,
     TenantMismatch,
-    TenantOwned,
     TenantQuerySet,
     platform_scope,
     tenant_scope,
 )
-
-
-class Shelf(TenantOwned):
-    label = models.CharField(max_length=40)
-
-    class Meta(TenantOwned.Meta):
-        app_label = "tenancy_tests"
-
-
-class Book(TenantOwned):
-    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="books")
-    title = models.CharField(max_length=40)
-    isbn = models.CharField(max_length=20, default="", db_index=True)
-
-    class Meta(TenantOwned.Meta):
-        app_label = "tenancy_tests"
-        constraints = (
-            models.UniqueConstraint(fields=("shelf", "title"), name="book_once_on_shelf"),
-            models.UniqueConstraint(fields=("id", "isbn"), name="book_once"),
-        )
+from tests.accounts import library as library_module
+from tests.accounts.library import Book, Library, Shelf
 
 
 @pytest.fixture(scope="module", autouse=True)
 def library_app(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Install the two models as an app, so that cascades and flushes know them."""
-    app = AppConfig("tenancy_tests", sys.modules[__name__])
+    app = AppConfig("tenancy_tests", library_module)
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, app]):
         with django_db_blocker.unblock(), as_owner(connection):
             with connection.schema_editor() as editor:
@@ -64,29 +44,13 @@ def library_app(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]
                 editor.create_model(Book)
             bring_up_to_date(connection, application_role())
         yield
-        with django_db_blocker.unblock(), as_owner(connection):
-            with connection.schema_editor() as editor:
-                editor.delete_model(Book)
-                editor.delete_model(Shelf)
-
-
-class Library:
-    """Two tenants, each with one shelf and one book on it."""
-
-    def __init__(self) -> None:
-        # mypy's plugin knows no relations of models that belong to no installed app.
-        self.shelf: Any
-        self.book: Any
-        self.their_shelf: Any
-        self.their_book: Any
-        self.acme = Tenant.objects.create(slug="acme", name="Acme").pk
-        self.globex = Tenant.objects.create(slug="globex", name="Globex").pk
-        with tenant_scope(self.acme):
-            self.shelf = Shelf.objects.create(label="ours")
-            self.book = Book.objects.create(shelf=self.shelf, title="ours")
-        with tenant_scope(self.globex):
-            self.their_shelf = Shelf.objects.create(label="theirs")
-            self.their_book = Book.objects.create(shelf=self.their_shelf, title="theirs")
+        with (
+            django_db_blocker.unblock(),
+            as_owner(connection),
+            connection.schema_editor() as editor,
+        ):
+            editor.delete_model(Book)
+            editor.delete_model(Shelf)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class CannotListen(Exception):
 class Command(BaseCommand):
     help = "Host conversations: talk to Gemini Live for them and store what is said."
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
         return {**super().get_check_kwargs(options), "databases": ["default"]}
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             help="seconds that running conversations get to end after SIGTERM (default 20)",
         )
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
         return {**super().get_check_kwargs(options), "databases": ["default"]}
 
     def handle(self, *args: Any, **options: Any) -> None:
