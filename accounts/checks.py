@@ -22,6 +22,7 @@ def check_tenancy(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Che
 def model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
     if issubclass(model, TenantOwned):
         yield from _open_managers(model)
+        yield from _tables_without_tenant(model)
         yield from _open_relations(model)
     else:
         yield from _joins_from_outside(model)
@@ -38,6 +39,16 @@ def _open_managers(model: type[TenantOwned]) -> Iterator[CheckMessage]:
                 obj=model,
                 id="accounts.E001",
             )
+
+
+def _tables_without_tenant(model: type[TenantOwned]) -> Iterator[CheckMessage]:
+    if not model._meta.proxy and model._meta.get_field("tenant").model is not model:
+        yield Error(
+            "The model's own table has no tenant, so the database cannot hold its rows apart.",
+            hint="Inherit from an abstract model, or from TenantOwned itself.",
+            obj=model,
+            id="accounts.E005",
+        )
 
 
 def _open_relations(model: type[TenantOwned]) -> Iterator[CheckMessage]:

@@ -5,8 +5,8 @@ Three rules, each kept at one place:
 1. A queryset of a tenant-owned model cannot be *built* outside a scope. Whatever reads or
    writes rows (sync, async, iteration, subquery, foreign key, cascade) needs a queryset
    first, so none of them needs a rule of its own. The tenant's filter is part of the
-   queryset from its first moment and stays in it: one that is evaluated later, elsewhere
-   or after unpickling answers with the same tenant's rows only.
+   queryset from its first moment and stays in it. One that is evaluated later, elsewhere or
+   after unpickling answers in its own tenant's scope and in a platform scope, nowhere else.
 2. A row is written only under its own tenant, and its foreign keys point to rows of the
    same tenant. So following a foreign key (`select_related` too) never leaves the tenant.
 3. Scopes nest but never widen by accident: inside tenant A nothing enters tenant B.
@@ -16,8 +16,9 @@ The manager is the base manager as well (`base_manager_name`), because Django us
 for foreign-key access, `refresh_from_db`, `save` and cascades. `accounts.checks` refuses a
 model that has another one, or a relation by which an unscoped model could join in.
 
-What stays open is deliberate code: SQL on a cursor, a `sql.Query` built by hand, and the
-lookup name `+`, by which Django itself still finds a hidden relation.
+What stays open here is deliberate code: SQL on a cursor, a `sql.Query` built by hand, and the
+lookup name `+`, by which Django itself still finds a hidden relation. On PostgreSQL row security
+holds these to the scope too (`accounts.postgresql`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +26,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, sql
 
 from accounts.ids import uuid7
 from accounts.scopes import (
@@ -66,6 +67,18 @@ __all__ = [
 _Row_co = TypeVar("_Row_co", bound="TenantOwned", covariant=True)
 
 
+class TenantQuery(sql.Query):
+    """The query of a TenantQuerySet: it runs only where the scope it was built in reaches."""
+
+    scope: Scope | None = None
+
+    def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
+        current = require_scope()
+        if not isinstance(current, PlatformScope) and self.scope not in {None, current}:
+            raise TenantMismatch("This queryset was built in another scope: it has no rows here.")
+        return super().get_compiler(*args, **kwargs)
+
+
 class TenantQuerySet(models.QuerySet[_Row_co]):
     """A queryset that carries its scope's filter from its construction on."""
 
@@ -80,10 +93,12 @@ class TenantQuerySet(models.QuerySet[_Row_co]):
         using: str | None = None,
         hints: dict[str, models.Model] | None = None,
     ) -> None:
-        super().__init__(model, query, using, hints)
         # With a query it is a clone (the filter is in the query), without a model a deepcopy.
-        if model is not None and query is None:
-            self._scope = require_scope()
+        is_new = model is not None and query is None
+        own = TenantQuery(model) if is_new else query
+        super().__init__(model, own, using, hints)
+        if is_new:
+            self._scope = own.scope = require_scope()
             if isinstance(self._scope, TenantScope):
                 self.query.add_q(Q(tenant=self._scope.tenant_id))
 

@@ -161,17 +161,19 @@ class Children:
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of this process, pointed at the test database, with `extra` on top."""
+    elsewhere = "DATABASE_URL" in extra
     return {
         **os.environ,
-        "DATABASE_URL": _test_database_url(),
+        "DATABASE_URL": _test_database_url("DATABASE_URL"),
+        "MIGRATE_DATABASE_URL": "" if elsewhere else _test_database_url("MIGRATE_DATABASE_URL"),
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         **extra,
     }
 
 
-def _test_database_url() -> str:
+def _test_database_url(variable: str) -> str:
     from django.db import connection
 
-    scheme, host, _, query, _ = urlsplit(os.environ["DATABASE_URL"])
+    scheme, host, _, query, _ = urlsplit(os.environ[variable])
     return urlunsplit((scheme, host, f"/{connection.settings_dict['NAME']}", query, ""))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,19 @@ CHILDREN = pytest.StashKey[Children]()
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(pytestconfig: pytest.Config, keyset_file: Path) -> None:
-    """Start PostgreSQL when the first test asks for the database (a hook of pytest-django)."""
+def django_db_modify_db_settings(
+    pytestconfig: pytest.Config, keyset_file: Path
+) -> Iterator[ExitStack]:
+    """Start PostgreSQL when the first test asks for the database (a hook of pytest-django), and
+    be its owner until the test database is made."""
+    from django.db import connection
+
+    from accounts.postgresql.owner import as_owner
+
     pytestconfig.stash[SERVICES].start_postgres()
+    with ExitStack() as owning:
+        owning.enter_context(as_owner(connection))
+        yield owning
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,9 +60,14 @@ def django_db_createdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: "DjangoDbBlocker") -> None:
+def django_db_setup(
+    django_db_setup: None,
+    django_db_modify_db_settings: ExitStack,
+    django_db_blocker: "DjangoDbBlocker",
+) -> None:
     """Let tests that commit empty the audit's tables afterwards, in this database only: elsewhere
-    triggers without an exception refuse it. Those against UPDATE and DELETE stay."""
+    triggers without an exception refuse it. Those against UPDATE and DELETE stay. From here on
+    the tests are the application's role."""
     from django.db import connection
 
     acts = {
@@ -61,6 +77,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: "DjangoDbBlocker")
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in ("accounts_auditentry", "accounts_auditseal", "accounts_auditlink"):
             cursor.execute(acts[connection.vendor].format(table))
+    django_db_modify_db_settings.close()
+
+
+@pytest.fixture
+def owned_database(django_db_setup: None) -> Iterator[None]:
+    """Let a test be the database's owner: `usefixtures("owned_database")`, so that it comes before
+    the test's transaction. Row security holds the owner too."""
+    from django.db import connection
+
+    from accounts.postgresql.owner import as_owner
+
+    with as_owner(connection):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,9 @@ class AuditRow(TenantOwned):
 
 
 class AppendOnlyRow(AuditRow):
+    # On PostgreSQL the application's role is granted no more (`accounts.postgresql`).
+    database_privileges = ("SELECT", "INSERT")
+
     class Meta(AuditRow.Meta):
         abstract = True
 
@@ -134,6 +137,8 @@ class AuditLink(AuditRow):
     A trigger makes it together with its entry, in one transaction. It is no foreign key: it has
     to outlive an entry that somebody deletes, so that the entry is missed.
     """
+
+    database_privileges = ("SELECT", "INSERT", "UPDATE (number, position, hash)")
 
     number = models.PositiveIntegerField(null=True, help_text="The seal's number.")
     position = models.PositiveIntegerField(null=True, help_text="0, 1, 2 … within the seal.")

@@ -122,10 +122,30 @@ def database() -> dict[str, Any]:
             "DATABASE_URL is postgres://user:password@host/name or sqlite:///file."
         )
     parsed: dict[str, Any] = env.db_url_config(url)
+    if parsed["ENGINE"].endswith("postgresql"):
+        # Tells PostgreSQL the tenant's scope with each statement (docs/decisions/019).
+        parsed["ENGINE"] = "accounts.postgresql"
+    return parsed
+
+
+def migrate_database(application: dict[str, Any]) -> dict[str, Any] | None:
+    """The same database as its owner; None if there is no owner apart."""
+    url = env.str("MIGRATE_DATABASE_URL", default="")
+    if not url:
+        return None
+    parsed: dict[str, Any] = env.db_url_config(url)
+    if not application["ENGINE"].endswith("postgresql") or parsed["NAME"] != application["NAME"]:
+        raise ImproperlyConfigured(
+            "MIGRATE_DATABASE_URL names the database of DATABASE_URL, which is on PostgreSQL, "
+            "with the role that owns it."
+        )
+    if not (parsed["USER"] and application["USER"]):
+        raise ImproperlyConfigured("MIGRATE_DATABASE_URL and DATABASE_URL each name their role.")
     return parsed
 
 
 DATABASES: dict[str, dict[str, Any]] = {"default": database()}
+MIGRATE_DATABASE = migrate_database(DATABASES["default"])
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE: the defaults gave hundreds of "database is locked" under load.
     DATABASES["default"]["OPTIONS"] = {

@@ -42,6 +42,11 @@ class Untenanted(TenantOwned):
     Meta = Meta
 
 
+class WithItsParentsTenant(Closed):
+    class Meta(Closed.Meta):
+        app_label = LEAKS
+
+
 class FromOutside(models.Model):
     closed = models.ForeignKey(Closed, models.CASCADE)
     tenant = models.ForeignKey(Tenant, models.CASCADE)
@@ -74,6 +79,10 @@ def test_no_way_back_from_models_of_nobody() -> None:
 
 def test_rows_between_two_models_need_a_tenant() -> None:
     assert ids(Untenanted) == ["accounts.E003"]
+
+
+def test_every_table_has_its_tenant() -> None:
+    assert ids(WithItsParentsTenant) == ["accounts.E005"]
 
 
 def test_a_model_of_nobody_points_to_no_tenant_owned_row() -> None:

@@ -3,7 +3,6 @@
 import copy
 import inspect
 import pickle
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,69 +18,39 @@ from django.test import override_settings
 
 from accounts.ids import uuid7
 from accounts.models import Membership, Tenant, User
+from accounts.postgresql.owner import application_role, as_owner
+from accounts.postgresql.row_security import bring_up_to_date
 from accounts.tenancy import (
     NoTenantScope,
     RawSqlRefused,
     TenantManager,
     TenantMismatch,
-    TenantOwned,
     TenantQuerySet,
     platform_scope,
     tenant_scope,
 )
-
-
-class Shelf(TenantOwned):
-    label = models.CharField(max_length=40)
-
-    class Meta(TenantOwned.Meta):
-        app_label = "tenancy_tests"
-
-
-class Book(TenantOwned):
-    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="books")
-    title = models.CharField(max_length=40)
-    isbn = models.CharField(max_length=20, default="", db_index=True)
-
-    class Meta(TenantOwned.Meta):
-        app_label = "tenancy_tests"
-        constraints = (
-            models.UniqueConstraint(fields=("shelf", "title"), name="book_once_on_shelf"),
-            models.UniqueConstraint(fields=("id", "isbn"), name="book_once"),
-        )
+from tests.accounts import library as library_module
+from tests.accounts.library import Book, Library, Shelf
 
 
 @pytest.fixture(scope="module", autouse=True)
 def library_app(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Install the two models as an app, so that cascades and flushes know them."""
-    app = AppConfig("tenancy_tests", sys.modules[__name__])
+    app = AppConfig("tenancy_tests", library_module)
     with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, app]):
-        with django_db_blocker.unblock(), connection.schema_editor() as editor:
-            editor.create_model(Shelf)
-            editor.create_model(Book)
+        with django_db_blocker.unblock(), as_owner(connection):
+            with connection.schema_editor() as editor:
+                editor.create_model(Shelf)
+                editor.create_model(Book)
+            bring_up_to_date(connection, application_role())
         yield
-        with django_db_blocker.unblock(), connection.schema_editor() as editor:
+        with (
+            django_db_blocker.unblock(),
+            as_owner(connection),
+            connection.schema_editor() as editor,
+        ):
             editor.delete_model(Book)
             editor.delete_model(Shelf)
-
-
-class Library:
-    """Two tenants, each with one shelf and one book on it."""
-
-    def __init__(self) -> None:
-        # mypy's plugin knows no relations of models that belong to no installed app.
-        self.shelf: Any
-        self.book: Any
-        self.their_shelf: Any
-        self.their_book: Any
-        self.acme = Tenant.objects.create(slug="acme", name="Acme").pk
-        self.globex = Tenant.objects.create(slug="globex", name="Globex").pk
-        with tenant_scope(self.acme):
-            self.shelf = Shelf.objects.create(label="ours")
-            self.book = Book.objects.create(shelf=self.shelf, title="ours")
-        with tenant_scope(self.globex):
-            self.their_shelf = Shelf.objects.create(label="theirs")
-            self.their_book = Book.objects.create(shelf=self.their_shelf, title="theirs")
 
 
 @pytest.fixture
@@ -236,18 +205,42 @@ def test_platform_scope_sees_all(library: Library) -> None:
 def test_a_queryset_keeps_its_filter_wherever_it_is_evaluated(library: Library) -> None:
     with tenant_scope(library.acme):
         ours = Book.objects.all()
-    assert [book.title for book in ours] == ["ours"]
-    assert [book.title for book in pickle.loads(pickle.dumps(ours.filter()))] == ["ours"]  # noqa: S301
-    assert [book.title for book in copy.deepcopy(ours)] == ["ours"]
-    with tenant_scope(library.globex):
+        pickled = pickle.dumps(ours.filter())
+    with platform_scope("test"):
         assert [book.title for book in ours.all()] == ["ours"]
-        assert Book.objects.filter(pk__in=ours.values("pk")).count() == 0
+        assert [book.title for book in pickle.loads(pickled)] == ["ours"]  # noqa: S301
+        assert [book.title for book in copy.deepcopy(ours)] == ["ours"]
+
+
+def test_a_queryset_is_evaluated_only_where_its_scope_reaches(library: Library) -> None:
+    with tenant_scope(library.acme):
+        ours = Book.objects.all()
+    with platform_scope("test"):
+        everybodys = Book.objects.all()
+    evaluations: list[Callable[[Any], Any]] = [
+        list,
+        QuerySet.count,
+        QuerySet.exists,
+        QuerySet.first,
+        lambda rows: rows.union(rows).count(),
+        lambda rows: list(rows.iterator()),
+        lambda rows: list(Tenant.objects.filter(pk__in=rows.values("tenant"))),
+    ]
+    for evaluate in evaluations:
+        with pytest.raises(NoTenantScope):
+            evaluate(ours.all())
+        with tenant_scope(library.globex):
+            for rows in (ours, everybodys):
+                with pytest.raises(TenantMismatch):
+                    evaluate(rows.all())
 
 
 def test_a_subquery_stays_inside(library: Library) -> None:
     with tenant_scope(library.acme):
         having = Tenant.objects.filter(Exists(Book.objects.filter(tenant=OuterRef("pk"))))
-    assert [tenant.pk for tenant in having] == [library.acme]
+        assert [tenant.pk for tenant in having] == [library.acme]
+    with pytest.raises(NoTenantScope):
+        list(having.all())
 
 
 def test_related_rows_stay_inside(library: Library) -> None:

@@ -22,7 +22,7 @@ FIXED_NAMES = set(
     "GOOGLE_CLOUD_LOCATION PUBLIC_URL EMAIL_URL MIGRATE_DATABASE_URL WORKER_LISTEN TRUSTED_PROXIES "
     "STORAGE_URL METRICS_TOKEN DEMO".split()
 )
-FOR_COMPOSE = {"POSTGRES_PASSWORD"}  # read by docker/compose.yaml alone
+FOR_COMPOSE = {"POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"}  # read by docker/compose.yaml alone
 # Read by the code, but set by us: the settings module's own name, and what make passes on. And
 # by Google's tools and by Windows: where application default credentials lie.
 NOT_FOR_PEOPLE = {"DJANGO_SETTINGS_MODULE", "PORT", "TLS_PORT", "FRESH", "REAL"}
@@ -116,7 +116,14 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("WORKER_CAPACITY", "many"), ("TRUSTED_PROXIES", "proxy.example")]
+    ("name", "value"),
+    [
+        ("WORKER_CAPACITY", "many"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("MIGRATE_DATABASE_URL", "postgres://owner@localhost/another"),
+        ("MIGRATE_DATABASE_URL", "postgres:///parley"),
+        ("MIGRATE_DATABASE_URL", "sqlite:///parley.sqlite3"),
+    ],
 )
 def test_a_wrong_value_stops_the_process(name: str, value: str) -> None:
     result = load_settings({**GIVEN, name: value})

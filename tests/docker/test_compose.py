@@ -36,6 +36,20 @@ def test_a_service_says_whether_it_is_well(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
 
+def test_only_the_migration_knows_the_owner() -> None:
+    knows = {
+        name
+        for name, service in COMPOSE["services"].items()
+        if "MIGRATE_DATABASE_URL" in service.get("environment", {})
+    }
+    assert knows == {"migrate"}
+    environment = COMPOSE["services"]["migrate"]["environment"]
+    owner = COMPOSE["services"]["postgres"]["environment"]["POSTGRES_USER"]
+    assert environment["MIGRATE_DATABASE_URL"].startswith(f"postgres://{owner}:")
+    assert not environment["DATABASE_URL"].startswith(f"postgres://{owner}:")
+    assert COMPOSE["services"]["web"]["environment"]["DATABASE_URL"] == environment["DATABASE_URL"]
+
+
 def test_no_secret_is_written_down() -> None:
     for name, service in COMPOSE["services"].items():
         for variable, value in service.get("environment", {}).items():

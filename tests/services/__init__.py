@@ -3,8 +3,8 @@
 Django reads its settings while pytest starts, so the environment has to stand before that.
 PostgreSQL, Redis and a temporary folder belong to a child process (`python -m tests.services
 serve`) that ends with pytest however pytest ends: its standard input closes. Redis starts at
-once, PostgreSQL when the first test asks for the database. A `DATABASE_URL` or `REDIS_URL`
-that is already set is used as it is.
+once, PostgreSQL when the first test asks for the database. A `DATABASE_URL` (with
+its `MIGRATE_DATABASE_URL`) or `REDIS_URL` that is already set is used as it is.
 """
 
 import json
@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # libpq's own variables, which would win over our address.
 FOREIGN_PREFIXES = ("GEMINI_", "GOOGLE_", "PG")
 FOREIGN_NAMES = frozenset(
-    "ALLOWED_HOSTS CELERY_BROKER_URL DEMO EMAIL_URL KEYSET_FILE METRICS_TOKEN MIGRATE_DATABASE_URL "
+    "ALLOWED_HOSTS CELERY_BROKER_URL DEMO EMAIL_URL KEYSET_FILE METRICS_TOKEN "
     "EMAIL_FROM PUBLIC_URL SECRET_KEY STORAGE_URL TRUSTED_PROXIES WORKER_CAPACITY WORKER_LISTEN "
     "KEYSET_KMS_URI ALL_PROXY HTTP_PROXY HTTPS_PROXY WS_PROXY WSS_PROXY DATABASE_URL_FILE "
-    "REDIS_URL_FILE".split()
+    "REDIS_URL_FILE MIGRATE_DATABASE_URL_FILE".split()
 )
 # The names that this run has put into its environment, for the processes it is shared among
 # (`pytest -n 2`): each of them starts services of its own, or one would flush another's tables.
@@ -91,6 +91,8 @@ def clean(environment: MutableMapping[str, str]) -> None:
         foreign = plain in FOREIGN_NAMES or name.upper() in FOREIGN_NAMES
         if foreign or name.startswith(FOREIGN_PREFIXES):
             del environment[name]
+    if not environment.get("DATABASE_URL"):
+        environment.pop("MIGRATE_DATABASE_URL", None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -26,7 +26,7 @@ def serve(folder: Path, stack: ExitStack) -> None:
         "PUBLIC_URL": "http://localhost:8000",
         # Nothing listens there: a test that forgets the simulator fails, and never dials out.
         "GEMINI_BASE_URL": "http://127.0.0.1:9",
-        "DATABASE_URL": os.environ.get("DATABASE_URL") or postgres.url(folder),
+        **_databases(folder),
         "REDIS_URL": redis.given() or stack.enter_context(redis.running(folder)),
     }
     _say({"environment": environment})
@@ -34,6 +34,18 @@ def serve(folder: Path, stack: ExitStack) -> None:
         if line.strip() == "postgres" and not os.environ.get("DATABASE_URL"):
             stack.enter_context(postgres.running(folder))
         _say({"postgres": "ready"})
+
+
+def _databases(folder: Path) -> dict[str, str]:
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        # Without an owner apart the tests of row security say so, and fail.
+        owner = os.environ.get("MIGRATE_DATABASE_URL", "")
+        return {"DATABASE_URL": given, "MIGRATE_DATABASE_URL": owner}
+    return {
+        "DATABASE_URL": postgres.url(folder),
+        "MIGRATE_DATABASE_URL": postgres.owner_url(folder),
+    }
 
 
 def _say(answer: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """A PostgreSQL of our own: data and socket in one folder, nothing kept, nothing listening on
-the network. The role `parley` may create the test database and is no superuser.
+the network. Two roles, as in production: `parley_owner` makes the test database and owns it,
+`parley` is the application's and owns nothing; neither is a superuser.
 """
 
 import os
@@ -25,7 +26,16 @@ OPTIONS = (
 
 def url(folder: Path) -> str:
     """Address of the server that `running(folder)` starts; libpq and django-environ read it."""
-    return f"postgres://parley@/parley?host={_home(folder)}"
+    return _url(folder, "parley")
+
+
+def owner_url(folder: Path) -> str:
+    """The same as the owner of its databases."""
+    return _url(folder, "parley_owner")
+
+
+def _url(folder: Path, role: str) -> str:
+    return f"postgres://{role}@/parley?host={_home(folder)}"
 
 
 @contextmanager
@@ -88,5 +98,6 @@ def _run(command: list[str | Path], user: str | None) -> None:
 
 def _create_role(home: Path) -> None:
     with psycopg.connect(host=str(home), user="postgres", autocommit=True) as connection:
-        connection.execute("CREATE ROLE parley LOGIN CREATEDB NOSUPERUSER")
-        connection.execute("CREATE DATABASE parley OWNER parley")
+        connection.execute("CREATE ROLE parley LOGIN NOSUPERUSER")
+        connection.execute("CREATE ROLE parley_owner LOGIN CREATEDB NOSUPERUSER")
+        connection.execute("CREATE DATABASE parley OWNER parley_owner")

@@ -56,9 +56,11 @@ def socket_folder(environment: dict[str, str]) -> Path:
 def test_they_serve_until_standard_input_closes(server: Server) -> None:
     environment = read(server)["environment"]
     start_postgres(server)
-    with psycopg.connect(environment["DATABASE_URL"]) as connection:
-        role = "SELECT rolcreatedb, rolsuper FROM pg_roles WHERE rolname = current_user"
+    role = "SELECT rolcreatedb, rolsuper FROM pg_roles WHERE rolname = current_user"
+    with psycopg.connect(environment["MIGRATE_DATABASE_URL"]) as connection:
         assert connection.execute(role).fetchone() == (True, False)
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        assert connection.execute(role).fetchone() == (False, False)
         assert connection.execute("SELECT upper('ä')").fetchone() == ("Ä",)
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
         assert client.ping()
@@ -97,10 +99,15 @@ def test_clean_keeps_what_is_not_ours() -> None:
         "SECRET_KEY_FILE": "x",
         "https_proxy": "x",
         "DATABASE_URL": "kept",
+        "MIGRATE_DATABASE_URL": "kept",
         "HOME": "kept",
     }
     clean(environment)
-    assert environment == {"DATABASE_URL": "kept", "HOME": "kept"}
+    assert set(environment.values()) == {"kept"}
+    assert len(environment) == 3
+    del environment["DATABASE_URL"]
+    clean(environment)
+    assert environment == {"HOME": "kept"}
 
 
 def test_a_process_of_a_shared_run_starts_services_of_its_own() -> None:

@@ -20,6 +20,9 @@ class CannotListen(Exception):
 class Command(BaseCommand):
     help = "Host conversations: talk to Gemini Live for them and store what is said."
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
+        return {**super().get_check_kwargs(options), "databases": ["default"]}
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             uvloop.run(self.serve())

@@ -1,4 +1,7 @@
-"""What somebody could do to the audit who owns the database, and the audit itself must tell."""
+"""What somebody could do to the audit who owns the database, and the audit itself must tell.
+
+A test that uses this is marked `usefixtures("owned_database")`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ from accounts.audit import SYSTEM, record
 from accounts.audit.models import AuditEntry
 from accounts.audit.sealing import seal_chain
 from accounts.models import Tenant
-from accounts.tenancy import tenant_scope
+from accounts.tenancy import platform_scope, tenant_scope
 
 TABLES = ("accounts_auditentry", "accounts_auditseal", "accounts_auditlink")
 
@@ -34,7 +37,7 @@ def _each(statements: str) -> None:
 
 def sql(statement: str, *values: Any) -> int:
     """Run a statement. Returns how many rows it touched."""
-    with connection.cursor() as cursor:
+    with platform_scope("tamper with the audit"), connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         touched: int = cursor.rowcount
     return touched

@@ -12,6 +12,8 @@ from accounts.tenancy import platform_scope, tenant_scope
 from tests.accounts.audit.tampering import sealed_entries, sql
 from tests.cast import Cast
 
+pytestmark = pytest.mark.usefixtures("owned_database")
+
 
 @pytest.fixture
 def acme(cast: Cast) -> Tenant:

@@ -15,6 +15,8 @@ from accounts.models import Tenant
 from accounts.tenancy import platform_scope, tenant_scope
 from tests.accounts.audit.tampering import sealed_entries, sql, tamper, triggers_off
 
+pytestmark = pytest.mark.usefixtures("owned_database")
+
 
 @pytest.fixture
 def tenant(db: None) -> Tenant:

@@ -90,6 +90,7 @@ def test_each_tenant_has_its_chain_and_the_platform_too(cast: Cast) -> None:
         assert (proof.seals, proof.fault) == (1, None)
 
 
+@pytest.mark.usefixtures("owned_database")
 def test_an_entry_that_is_gone_holds_up_nobody(tenant: Tenant) -> None:
     gone, kept = make_entries(tenant, 2)
     tamper("DELETE FROM accounts_auditentry WHERE id = %s", gone)

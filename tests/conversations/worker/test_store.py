@@ -127,6 +127,7 @@ async def writing(desk: Desk, *hosts: SessionHost) -> AsyncIterator[None]:
 async def locked(rival: psycopg.Connection, row: Conversation) -> AsyncIterator[None]:
     """The lease is somebody else's to change: whoever writes has to wait."""
     with rival.transaction():
+        rival.execute("SET LOCAL parley.scope = 'platform'")
         query = "SELECT 1 FROM conversations_lease WHERE conversation_id = %s FOR UPDATE"
         rival.execute(query, [row.id])
         yield

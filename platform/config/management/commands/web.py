@@ -27,6 +27,9 @@ class Command(BaseCommand):
             help="seconds that running conversations get to end after SIGTERM (default 20)",
         )
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
+        return {**super().get_check_kwargs(options), "databases": ["default"]}
+
     def handle(self, *args: Any, **options: Any) -> None:
         endpoints = _endpoints(options)
         from config import asgi  # the whole application: after what can be refused at once

@@ -47,6 +47,7 @@ def test_one_chain(cast: Cast) -> None:
     assert "globex" not in audit("verify", "--tenant", "acme")
 
 
+@pytest.mark.usefixtures("owned_database")
 def test_a_broken_chain(cast: Cast) -> None:
     entry = sealed_entries(cast.acme.tenant, 2)[1]
     tamper("UPDATE accounts_auditentry SET actor = 'x' WHERE id = %s", entry.pk)
@@ -119,6 +120,7 @@ def test_what_cannot_be_done_is_told(cast: Cast, words: list[str], told: str) ->
         audit(*words)
 
 
+@pytest.mark.usefixtures("owned_database")
 def test_the_exit_status(transactional_db: None, cast: Cast) -> None:
     entry = sealed_entries(cast.acme.tenant, 1)[0]
     tamper("UPDATE accounts_auditentry SET actor = 'x' WHERE id = %s", entry.pk)
