@@ -23,7 +23,8 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+sys.path.insert(0, str(ROOT / "platform"))
+sys.path.insert(0, str(ROOT))
 
 from benchmarks.run import machine, write
 from tests.services import Services, clean
@@ -170,8 +171,8 @@ def measure(large: Visit, small: Visit, *, rounds: int) -> Iterator[Row]:
 
 def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
     head = (
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {machine()}. {options.rows:,} conversations "
-        f"and as many audit entries, beside an organisation with {FEW:,}; medians of "
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {machine()}. "
+        f"{options.rows:,} conversations and as many audit entries, beside an organisation with {FEW:,}; medians of "
         f"{options.rounds} rounds, in ms."
     )
     table = [

@@ -15,8 +15,8 @@ from accounts.models import AuditEntry
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations.models import Conversation
 from tests.cast import Cast
-from tests.copies import multiply
 from tests.conversations.talks import ago, make_agent, make_open, signed_in
+from tests.copies import multiply
 
 pytestmark = pytest.mark.django_db
 
