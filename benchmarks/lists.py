@@ -22,9 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "platform"))
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "platform"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.run import machine, write
 from tests.services import Services, clean
@@ -172,8 +171,8 @@ def measure(large: Visit, small: Visit, *, rounds: int) -> Iterator[Row]:
 def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
     head = (
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {machine()}. "
-        f"{options.rows:,} conversations and as many audit entries, beside an organisation with {FEW:,}; medians of "
-        f"{options.rounds} rounds, in ms."
+        f"{options.rows:,} conversations and as many audit entries, beside an organisation "
+        f"with {FEW:,}; medians of {options.rounds} rounds, in ms."
     )
     table = [
         f"| page | {options.rows:,} rows | {FEW:,} rows | times | statements | ≤ {MUST_MS} ms |",
