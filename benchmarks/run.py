@@ -232,10 +232,11 @@ def machine() -> str:
     )
 
 
-def write(text: str) -> None:
-    before, _, rest = README.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    README.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+def write(text: str, marks: tuple[str, str] = MARKS) -> None:
+    """Replace what stands between the marks of benchmarks/README.md."""
+    before, _, rest = README.read_text().partition(marks[0])
+    after = rest.partition(marks[1])[2]
+    README.write_text(f"{before}{marks[0]}\n\n{text}\n\n{marks[1]}{after}")
 
 
 def allow_open_files() -> None:

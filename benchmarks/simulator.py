@@ -39,14 +39,13 @@ from benchmarks.callers import (
     wait_for,
 )
 from benchmarks.capacity import BARE, CONVERSATION, ECHO, KINDS, Run, report
-from benchmarks.run import allow_open_files, end, machine, numbers
+from benchmarks.run import allow_open_files, end, machine, numbers, write
 from benchmarks.sessions import SessionFailed, clock
 from benchmarks.stage import LISTENS, Cores, pin, pin_threads, stop
 from benchmarks.tally import count
 from live.simulator.speech import speak
 from tests.children import Child, ChildError
 
-README = Path(__file__).with_name("README.md")
 MARKS = (
     "<!-- simulator: written by `benchmarks/simulator.py --write` -->",
     "<!-- end of simulator -->",
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     text = page(report(runs, held), options, load)
     if options.write:
-        write(text)
+        write(text, MARKS)
     print(f"\n{text}")
     ours = [run for run in (*runs, held) if run and run.kind != BARE]
     return 1 if any(run.lost for run in ours) else 0
@@ -270,12 +269,6 @@ def page(lines: Sequence[str], options: argparse.Namespace, load: float) -> str:
         f"load average before: {load:.1f}."
     )
     return "\n".join([head, "", *lines])
-
-
-def write(text: str) -> None:
-    before, _, rest = README.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    README.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from benchmarks import callers, run, simulator
 from benchmarks.callers import Address
 from benchmarks.capacity import BARE, CONVERSATION, ECHO
 from benchmarks.sessions import SessionFailed
-from benchmarks.simulator import Serving, command, drive_echo, main, parse, write
+from benchmarks.simulator import Serving, command, drive_echo, main, parse
 from live.simulator import Pace, Simulator
 
 
@@ -66,10 +66,9 @@ def test_its_figures_and_those_of_the_other_benchmark_do_not_meet(
     page = tmp_path / "README.md"
     page.write_text(run.README.read_text())
     monkeypatch.setattr(run, "README", page)
-    monkeypatch.setattr(simulator, "README", page)
-    write("first figures")
+    run.write("first figures", simulator.MARKS)
     run.write("figures of the roads")
-    write("second figures")
+    run.write("second figures", simulator.MARKS)
     text = page.read_text()
     assert "first figures" not in text
     assert text.index("figures of the roads") < text.index("## The codec")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import record
@@ -17,6 +16,7 @@ from accounts.tenancy import platform_scope, tenant_scope
 from conversations.models import Conversation
 from tests.cast import Cast
 from tests.conversations.talks import ago, make_agent, make_open, signed_in
+from tests.copies import multiply
 
 pytestmark = pytest.mark.django_db
 
@@ -29,20 +29,6 @@ LISTS = {
     "/admin/accounts/auditentry/": 50,
     "/admin/accounts/auditentry/?p=40": 50,
 }
-
-
-def multiply(row: Model) -> None:
-    """Store so many copies of a row, each under an id of its own, in one statement."""
-    names = [field.column for field in row._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(f'"{name}"' for name in names)
-    table = row._meta.db_table
-    with platform_scope("test"), connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" (id, {columns}) SELECT gen_random_uuid(), {columns} '  # noqa: S608
-            f'FROM "{table}", generate_series(1, {ROWS}) WHERE id = %s',
-            [row.pk],
-        )
-        cursor.execute(f'ANALYZE "{table}"')
 
 
 def read_whole(plan: Any) -> Iterator[str]:
@@ -62,10 +48,10 @@ def plan_of(sql: str) -> Any:
 
 def test_lists_of_fifty_thousand_rows(cast: Cast) -> None:
     conversation = make_open(make_agent(cast.acme.tenant), cast.acme.member, ago(seconds=0))
-    multiply(conversation)
+    multiply(conversation, ROWS)
     with tenant_scope(cast.acme.tenant.pk):
         entry = record("test", conversation, actor="system")
-    multiply(entry)
+    multiply(entry, ROWS)
     for visitor in (signed_in(cast.acme.owner), signed_in(cast.operator)):
         for address, rows in LISTS.items():
             with CaptureQueriesContext(connection) as captured:
