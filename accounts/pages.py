@@ -149,8 +149,8 @@ def _user(request: HttpRequest) -> User:
 
 def caller_context(request: HttpRequest) -> dict[str, Any]:
     """What every template may use: `caller`, its `tenant`, the `memberships` to choose from
-    (each with its tenant), whether the caller `may_review`, `may_manage_members`,
-    `may_leave` and `may_enter_admin`, and whether answers are `simulated`. Nothing is looked up before a
+    (each with its tenant), whether the caller `may_review`, `may_manage_members`, `may_leave`
+    and `may_enter_admin`, and whether answers are `simulated`. Nothing is looked up before a
     template asks."""
     caller: Caller | None = getattr(request, "caller", None)
     memberships = SimpleLazyObject(lambda: _memberships(request))

@@ -159,12 +159,9 @@ def look(client: Any, address: str) -> tuple[float, int]:
 
 def measure(large: Visit, small: Visit, *, rounds: int) -> Iterator[Row]:
     for name, address in PAGES.items():
-        large(address), small(address)  # templates and plans are read once
-        many, few = [], []
-        for _ in range(rounds):
-            took, statements = large(address)
-            many.append(took)
-            few.append(small(address)[0])
+        (_, statements), _ = large(address), small(address)  # templates are read once
+        looks = [(large(address)[0], small(address)[0]) for _ in range(rounds)]
+        many, few = zip(*looks, strict=True)
         yield Row(name, many, few, statements)
 
 
