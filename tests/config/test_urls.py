@@ -15,8 +15,8 @@ ADDRESSES = {
     "history": "/history/",
     "review": "/review/",
     "review-conversation": f"/review/{ID}/",
-    "login": "/login/",
-    "logout": "/logout/",
+    "account_login": "/login/",
+    "account_logout": "/logout/",
     "switch-tenant": "/tenant/",
     "account": "/account/",
     "members": "/members/",
@@ -29,8 +29,6 @@ ADDRESSES = {
 }
 # Without a log-in: what it answers. Everything else sends people to the log-in page.
 OPEN = {
-    "login": 200,
-    "logout": 405,
     "account_login": 200,
     "account_logout": 405,
     "account_signup": 200,  # which says that there is none

@@ -141,6 +141,7 @@ def test_conversations_of_a_suspended_tenant_are_stopped(cast: Cast, agent: Agen
     ended = make_conversation(agent, cast.acme.member)
     stop_conversations(AccessEnded(tenant_id=cast.globex.tenant.pk))
     assert stop_reasons(live) == [""]
+    Tenant.objects.filter(pk=cast.acme.tenant.pk).update(state=Tenant.State.SUSPENDED)
     stop_conversations(AccessEnded(tenant_id=cast.acme.tenant.pk))
     assert stop_reasons(live, ended) == [EndReason.TENANT_SUSPENDED, ""]
 

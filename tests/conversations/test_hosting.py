@@ -101,6 +101,7 @@ async def test_the_link_runs_inside_tls_where_the_settings_say_so(
     await listener.aclose()
 
 
+@pytest.mark.usefixtures("shared_database")
 async def test_a_worker_inside_the_web_process_listens_in_memory(settings: Settings) -> None:
     settings.WORKER_IN_PROCESS = True
     bus = Bus(InMemoryChannelLayer())

@@ -21,6 +21,13 @@ from tests.services import ROOT
 from tests.services.redis import free_port
 
 MICROPHONE_HZ = 48_000
+SERVICES_OF_TESTS = (
+    "DATABASE_URL",
+    "KEYSET_FILE",
+    "MIGRATE_DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+)
 ARTEFACTS = ROOT / "test-artefacts"
 
 
@@ -66,7 +73,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         "PUBLIC_URL": f"http://localhost:{port}",
         "TLS_PORT": str(free_port()),
         # Empty: the demo's own defaults, not the services of the other tests.
-        **dict.fromkeys(("DATABASE_URL", "KEYSET_FILE", "REDIS_URL", "SECRET_KEY"), ""),
+        **dict.fromkeys(SERVICES_OF_TESTS, ""),
     }
     try:
         spawn("demo", ready="Ctrl-C ends everything", env=environment, timeout=90)

@@ -135,5 +135,7 @@ def lose_the_membership(page: Page, owner: Page, demo: Demo) -> None:
     expect(page.get_by_test_id("sessions").get_by_text("this browser")).to_have_count(1)
     keep(page, "sessions")
     owner.get_by_role("button", name=re.compile(f"Disable {EMAIL}")).click()
+    owner.get_by_label(f"To go on, type {EMAIL}").fill(EMAIL)
+    owner.get_by_role("button", name="Yes, do it").click()
     expect(owner.locator(f'[data-email="{EMAIL}"]').get_by_text("Disabled")).to_be_visible()
     assert page.request.get(f"{demo.url}/").status == 403

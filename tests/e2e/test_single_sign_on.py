@@ -36,7 +36,7 @@ def test_an_owner_sets_it_up_and_a_newcomer_comes(
             make_active(owner)
             newcomer = browser.new_context().new_page()
             newcomer.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-            come(newcomer, demo, idp, f"nora@{domain}")
+            come(newcomer, demo, idp, f"ida@{domain}")
         finally:
             turn_off(owner, demo)
         newcomer.goto(f"{demo.url}/account/")
@@ -88,7 +88,7 @@ def make_active(owner: Page) -> None:
 
 
 def come(page: Page, demo: Demo, idp: Provider, email: str) -> None:
-    idp.person(email, name="Nora Lind")
+    idp.person(email, name="Ida Holm")
     page.goto(f"{demo.url}/history/")
     expect(page.get_by_label("Password")).to_have_count(0)
     page.get_by_label("E-mail").fill(email)
@@ -96,7 +96,7 @@ def come(page: Page, demo: Demo, idp: Provider, email: str) -> None:
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name="It is me").click()
     page.wait_for_url(f"{demo.url}/history/")
-    expect(page.get_by_test_id("account-menu")).to_contain_text("Nora")
+    expect(page.get_by_test_id("account-menu")).to_contain_text("Ida")
 
 
 def turn_off(owner: Page, demo: Demo) -> None:

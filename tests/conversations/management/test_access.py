@@ -26,7 +26,7 @@ ACCESS = Access(
     base_url="http://localhost:8000",
     tls_url="https://127.0.0.1:8443",
     ca_file="/ca.pem",
-    simulator=SimulatorAccess("http://127.0.0.1:1", "https://127.0.0.1:2", "sim-key"),
+    simulator=SimulatorAccess("http://127.0.0.1:1", "https://127.0.0.1:2", "sim-key", "/key.json"),
     operator=LogIn("operator@parley.example", "one"),
     tenants=[
         TenantAccess(
@@ -55,6 +55,7 @@ def test_has_the_fixed_form(path: Path) -> None:
             "url": "http://127.0.0.1:1",
             "tls_url": "https://127.0.0.1:2",
             "api_key": "sim-key",
+            "key_file": "/key.json",
         },
         "operator": {"email": "operator@parley.example", "password": "one"},
         "tenants": [
