@@ -9,8 +9,9 @@ TOOLS := .cache/tools
 PORT ?= 8000
 TLS_PORT ?= 8443
 TEST ?=
-# Each process has a PostgreSQL and a Redis of its own; whoever is done takes over from the other.
-SPREAD := -n auto --maxprocesses 4 --dist worksteal
+# Three processes, for many tests wait. Each has a PostgreSQL and a Redis of its own, and whoever
+# is done takes over from the others.
+SPREAD := -n 3 --dist worksteal
 
 .PHONY: demo test test-full chaos bench lint fmt audit lock runtime development programs
 
