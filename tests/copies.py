@@ -17,7 +17,7 @@ def multiply(row: Model, times: int) -> None:
     with platform_scope("copies"), connection.cursor() as cursor:
         cursor.execute(
             f'INSERT INTO "{table}" (id, {columns}) '  # noqa: S608
-            "SELECT (lpad(to_hex(((extract(epoch FROM now()) - n * 60.0) * 1000)::bigint), 12, '0') "
+            "SELECT (lpad(to_hex(((extract(epoch FROM now()) - n * 60) * 1000)::bigint), 12, '0') "
             f"|| substr(md5(random()::text), 1, 20))::uuid, {columns} "
             f'FROM "{table}", generate_series(1, %s) AS n WHERE id = %s',
             [times, row.pk],
