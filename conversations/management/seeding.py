@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,15 +15,22 @@ from pathlib import Path
 
 import msgspec
 
+import live
 from accounts.ids import uuid7
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Role
+from accounts.tenancy import platform_scope
 from conversations.models import Agent, Conversation, Event, Turn
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from conversations.usage.book import write_usage
+from conversations.usage.meter import Meter
+from conversations.usage.records import Account, UsageRecord
 
 DATA = Path(__file__).with_name("demo.toml")
 
 MS_PER_WORD = 380  # a calm voice: about 160 words a minute
+TOKENS_PER_S = 25  # of sound, either way
+TOKENS_PER_WORD = 1.3
 PAUSE_MS = 900  # between one side's last word and the other's first
 
 
@@ -144,6 +152,38 @@ def store(data: ConversationData, agent: Agent, user: User, started_at: datetime
     Conversation.objects.filter(pk=row.pk).update(started_at=started_at)
     Turn.objects.bulk_create(turns)
     Event.objects.bulk_create(events)
+    with platform_scope("what the demo's conversations used"):
+        write_usage(usage_of(row, turns, started_at, after_ms))
+
+
+def usage_of(
+    row: Conversation, turns: Sequence[Turn], started_at: datetime, after_ms: int
+) -> list[UsageRecord]:
+    """The time with the model, and for each answer the tokens of it and of all before it."""
+    account = Account(row.tenant_id, row.pk, row.agent_id, row.user_id, row.agent.model)
+    meter = Meter(account, epoch=1, began=started_at)
+    meter.connected(0)
+    heard: Counter[str] = Counter()
+    for turn in turns:
+        tokens = tokens_of(turn)
+        if turn.speaker == Speaker.AGENT:
+            report = live.Usage(
+                prompt_tokens=heard.total(),
+                prompt_details=dict(heard),
+                response_tokens=sum(tokens.values()),
+                response_details=tokens,
+            )
+            meter.report(report, (turn.end_ms or 0) / 1000)
+        heard.update(tokens)
+    meter.left(after_ms / 1000)
+    return meter.take(after_ms / 1000)
+
+
+def tokens_of(turn: Turn) -> dict[str, int]:
+    spoken_ms = (turn.end_ms or 0) - turn.start_ms
+    if spoken_ms:
+        return {"AUDIO": spoken_ms * TOKENS_PER_S // 1000}
+    return {"TEXT": int(len(turn.text.split()) * TOKENS_PER_WORD)}
 
 
 def turns_of(data: ConversationData, row: Conversation) -> Iterator[Turn]:

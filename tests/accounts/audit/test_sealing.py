@@ -218,9 +218,12 @@ def test_entries_are_made_while_a_chain_is_sealed(
     assert seal_chain(committed.pk, NOW + timedelta(minutes=1)) == len(made) == 1
 
 
+@pytest.mark.usefixtures("owned_database")
 def test_what_waits_is_found_by_its_index(tenant: Tenant) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    with tenant_scope(tenant.pk), connection.cursor() as cursor:
+        AuditLink.objects.bulk_create(AuditLink(number=1, position=n) for n in range(5000))
+        AuditLink.objects.bulk_create(AuditLink() for _ in range(5))
+        cursor.execute("ANALYZE accounts_auditlink")
         cursor.execute(
             "EXPLAIN SELECT id FROM accounts_auditlink WHERE tenant_id = %s AND number IS NULL "
             "ORDER BY id LIMIT 501",

@@ -16,8 +16,9 @@ from conversations.management.seeding import (
     seed_tenant,
     uuid7_at,
 )
-from conversations.models import Agent, Conversation
+from conversations.models import Agent, Conversation, Turn, Usage
 from conversations.states import EndReason, Speaker, TurnState
+from conversations.usage import talked_ms
 from tests.cast import Cast
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -115,3 +116,15 @@ def test_an_id_of_the_past_carries_its_time() -> None:
     assert made.version == 7
     assert made.int >> 80 == int(moment.timestamp() * 1000)
     assert made < uuid7_at(moment + timedelta(milliseconds=1))
+
+
+def test_what_they_used_is_counted(seeded: Tenant) -> None:
+    with tenant_scope(seeded.id):
+        talked = sum(row.duration_ms or 0 for row in Conversation.objects.all())
+        rows = list(Usage.objects.all())
+        answered = set(Turn.objects.filter(speaker=Speaker.AGENT).values_list("conversation"))
+        month = talked_ms(seeded.id, since=NOW - timedelta(days=60))
+    assert sum(row.talked_ms for row in rows) == talked == month
+    answers = [row for row in rows if row.audio_out or row.text_out]
+    assert {(row.conversation_id,) for row in answers} == answered
+    assert all(row.audio_in or row.text_in for row in answers)
