@@ -67,7 +67,8 @@ class Meter:
             self._note(self._day(ms), 0, tokens)
             return
         while (day := self._day(self._since_ms)) < self._day(ms):
-            midnight_ms = (start_of(day + DAY) - self._began) // timedelta(milliseconds=1)
+            # Rounded up: a millisecond that begins before midnight would never end this.
+            midnight_ms = -((self._began - start_of(day + DAY)) // timedelta(milliseconds=1))
             self._note(day, midnight_ms - self._since_ms, _NO_TOKENS)
             self._since_ms = midnight_ms
         self._note(self._day(ms), ms - self._since_ms, tokens)

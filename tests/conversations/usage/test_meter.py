@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,17 @@ def test_midnight_itself_begins_a_day() -> None:
     meter.left(60)
     (only,) = meter.take(60)
     assert (only.day, only.talked_ms) == (date(2026, 11, 22), 60_000)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("late_us", [1, 433, 567, 999])
+def test_a_conversation_may_begin_between_two_milliseconds(late_us: int) -> None:
+    meter = a_meter(datetime(2026, 11, 22, 23, 59, 59, late_us, tzinfo=UTC))
+    meter.connected(0)
+    meter.left(2)
+    old, new = meter.take(2)
+    assert (old.day, new.day) == (date(2026, 11, 22), date(2026, 11, 23))
+    assert (old.talked_ms, new.talked_ms) == (1000, 1000)
 
 
 def test_days_without_a_store_are_told_apart_too() -> None:
