@@ -31,7 +31,7 @@ from accounts.members import (
 )
 from accounts.models import Invitation, Membership, Tenant, User
 from accounts.roles import Permission, Role
-from accounts.sign_in import with_second_factor
+from accounts.sign_in import user_of, with_second_factor
 
 # Where the session keeps the token of an invitation while its person signs in.
 INVITATION = "invitation"
@@ -76,7 +76,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _members_page(request, caller, form)
-    role, inviter = Role(form.cleaned_data["role"]), _user(request)
+    role, inviter = Role(form.cleaned_data["role"]), user_of(request)
     try:
         check_may_give(role, caller)
         invitation, link = invitations.invite(
@@ -210,7 +210,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
 
 
 def _join_signed_in(request: HttpRequest, found: Invitation) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     if user.email != found.email:
         return render(request, "accounts/invitation.html", {"invitation": found, "ask": "leave"})
     if request.method != "POST":
@@ -256,9 +256,3 @@ def _manager(request: HttpRequest) -> Caller:
 
 def _tenant(caller: Caller) -> Tenant:
     return Tenant.objects.get(pk=caller.tenant_id)
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user

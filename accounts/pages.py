@@ -16,9 +16,8 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -28,7 +27,7 @@ from accounts.credentials import is_simulated
 from accounts.models import Credential, Tenant, User, UserManager
 from accounts.roles import Permission
 from accounts.sessions import browser_name, end_sessions
-from accounts.sign_in import password_link, signed_on_at
+from accounts.sign_in import next_page, password_link, signed_on_at, user_of
 from accounts.tenancy import platform_scope
 
 
@@ -63,7 +62,7 @@ def follow_password_link(request: HttpRequest) -> HttpResponse:
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """What protects one's own account, and where it is signed in."""
-    user = _user(request)
+    user = user_of(request)
     kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
     context = {
         "has_app": Authenticator.Type.TOTP in kinds,
@@ -87,10 +86,10 @@ class SessionsPage(ListUserSessionsView):  # type: ignore[misc]
 @require_POST
 def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
     """Sign out one other browser of this person's."""
-    row = UserSession.objects.filter(pk=session_id, user=_user(request)).first()
+    row = UserSession.objects.filter(pk=session_id, user=user_of(request)).first()
     if row is None:
         raise Http404
-    end_sessions(_user(request), only=row.session_key)
+    end_sessions(user_of(request), only=row.session_key)
     return redirect("usersessions_list")
 
 
@@ -109,7 +108,7 @@ class PasswordLinkForm(forms.Form):
 @login_required
 def make_password_link(request: HttpRequest) -> HttpResponse:
     """An operator makes a link for a person who has lost her password. It is shown once."""
-    if not _user(request).is_operator or signed_on_at(request.session) is not None:
+    if not user_of(request).is_operator or signed_on_at(request.session) is not None:
         raise Http404
     form = PasswordLinkForm(request.POST or None)
     context: dict[str, Any] = {"form": form}
@@ -130,21 +129,7 @@ def switch_tenant(request: HttpRequest) -> HttpResponse:
     if chosen not in tenants:
         raise Http404
     request.session[ACTIVE_TENANT] = chosen
-    return HttpResponseRedirect(_next_page(request))
-
-
-def _next_page(request: HttpRequest) -> str:
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if safe else resolve_url("lobby")
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user
+    return HttpResponseRedirect(next_page(request))
 
 
 def caller_context(request: HttpRequest) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.audit import place
 from accounts.keyset import Binding, seal, unseal
@@ -152,6 +155,22 @@ def make_token(user: User) -> str:
 def _link(name: str, key: str) -> str:
     """The secret stands in the query, which no log keeps, and not in the path."""
     return f"{settings.PUBLIC_URL}{reverse(name)}?{urlencode({'key': key})}"
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who is signed in. Raises PermissionDenied when nobody is."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def next_page(request: HttpRequest) -> str:
+    """Where the form that was sent leads: an address of ours, otherwise the lobby."""
+    wanted = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe else resolve_url("lobby")
 
 
 def client_address(request: HttpRequest) -> str:

@@ -24,6 +24,7 @@ from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
 from accounts.models import User
 from accounts.pages import tenant_is_simulated
 from accounts.roles import Permission, allows
+from accounts.sign_in import user_of
 from accounts.tenancy import platform_scope
 from conversations.models import Agent, Conversation
 from conversations.states import ConversationState, Speaker
@@ -44,12 +45,6 @@ def caller_with(request: HttpRequest, permission: Permission) -> Caller:
     return caller
 
 
-def person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
 def own_conversations(user: User) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user=user).select_related("agent")
 
@@ -63,10 +58,10 @@ def page_of(request: HttpRequest, conversations: QuerySet[Conversation]) -> Page
 @require_safe
 def lobby(request: HttpRequest) -> HttpResponse:
     """Choose whom to talk to. Operators belong to no tenant: their work is in the admin."""
-    if request.caller is None and person(request).is_operator:  # type: ignore[attr-defined]
+    if request.caller is None and user_of(request).is_operator:  # type: ignore[attr-defined]
         return redirect("admin:index")
     caller_with(request, Permission.TALK)
-    recent = own_conversations(person(request))[:RECENT]
+    recent = own_conversations(user_of(request))[:RECENT]
     context = {"agents": Agent.objects.all(), "recent": recent}
     return render(request, "conversations/lobby.html", context)
 
@@ -88,7 +83,7 @@ def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespon
     found = rows.filter(pk=conversation_id).first()
     if found is None:
         return in_its_tenant(request, conversation_id)
-    if found.user == person(request):
+    if found.user == user_of(request):
         if found.has_ended:
             return transcript_page(request, caller, found)
         return talk_page(request, found.agent, found)
@@ -100,7 +95,7 @@ def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespon
 def in_its_tenant(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Work in another tenant of this person from now on, if the conversation is there and
     they may open it. Raises Http404 otherwise."""
-    user = person(request)
+    user = user_of(request)
     for membership in memberships_of(user, request.session):
         with platform_scope("find a conversation among a person's tenants"):
             rows = Conversation.objects.filter(pk=conversation_id, tenant=membership.tenant_id)
@@ -124,7 +119,7 @@ def talk_page(request: HttpRequest, agent: Agent, current: Conversation | None) 
             "lobby": reverse("lobby"),
         },
         "simulated": tenant_is_simulated(),
-        "user": {"name": person(request).get_full_name()},
+        "user": {"name": user_of(request).get_full_name()},
     }
     return render(
         request, "conversations/conversation.html", {"page_config": config, "agent": agent}
@@ -165,7 +160,7 @@ def named_turns(found: Conversation) -> list[dict[str, Any]]:
 def history(request: HttpRequest) -> HttpResponse:
     """The caller's own conversations, newest first."""
     caller_with(request, Permission.TALK)
-    context = {"conversations": page_of(request, own_conversations(person(request)))}
+    context = {"conversations": page_of(request, own_conversations(user_of(request)))}
     return render(request, "conversations/history.html", context)
 
 

@@ -12,8 +12,7 @@ from allauth.account.views import LoginView
 from allauth.core.ratelimit import consume_or_429
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,7 +20,7 @@ from accounts.audit.sign_ins import refused_sign_on
 from accounts.callers import ACTIVE_TENANT, Caller
 from accounts.models import IdentityProvider, User, UserManager
 from accounts.roles import Permission
-from accounts.sign_in import SIGN_ON
+from accounts.sign_in import SIGN_ON, next_page, user_of
 from accounts.single_sign_on import flows, protocol, trials
 from accounts.single_sign_on.admittance import admit
 from accounts.single_sign_on.providers import client_of, is_in_use, provider_for
@@ -91,7 +90,7 @@ def leave_for(
             raise
         return _refuse(request, provider.tenant_id, fault)
     flow = flows.Flow(
-        str(provider.tenant_id), str(provider.pk), discovery, tester, _next_page(request)
+        str(provider.tenant_id), str(provider.pk), discovery, tester, next_page(request)
     )
     flows.keep(request.session, flow)
     address = protocol.login_address(
@@ -182,7 +181,7 @@ def _conclude_trial(
         return trial_page(request, trials.changed_meanwhile())
     try:
         person = _person(request, flow, provider)
-        trial = trials.conclude(provider, person, _user(request), caller)
+        trial = trials.conclude(provider, person, user_of(request), caller)
     except protocol.SignOnFault as fault:
         trial = trials.note(provider, fault, by=caller)
     return trial_page(request, trial)
@@ -208,17 +207,3 @@ def _nobody_signs_in_so() -> protocol.SignOnFault:
         "Nobody signs in here with this organisation's account any more.",
         "Log in with your password, or ask an admin of your organisation.",
     )
-
-
-def _next_page(request: HttpRequest) -> str:
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if safe else resolve_url("lobby")
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user

@@ -13,8 +13,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts.callers import Caller
-from accounts.models import IdentityProvider, ProviderIdentity, User
+from accounts.models import IdentityProvider, ProviderIdentity
 from accounts.roles import Permission
+from accounts.sign_in import user_of
 from accounts.single_sign_on import domains, providers, trials
 from accounts.single_sign_on.fetching import FetchFailed, check_address
 from accounts.single_sign_on.models import NEWCOMER_ROLES
@@ -88,7 +89,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 @limited
 def try_out(request: HttpRequest) -> HttpResponse:
     """Begin the tester's own round trip, in the window that was opened for it."""
-    caller, user = _manager(request), _user(request)
+    caller, user = _manager(request), user_of(request)
     draft = providers.provider(State.DRAFT)
     if draft is None:
         raise Http404
@@ -160,9 +161,3 @@ def _manager(request: HttpRequest) -> Caller:
     if caller is None or not caller.may(Permission.MANAGE_TENANT):
         raise PermissionDenied
     return caller
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
