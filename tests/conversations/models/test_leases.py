@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.tenancy import platform_scope, tenant_scope
-from conversations.models import LEASE_TERM, Agent, Claim, Conversation, Lease, Turn
-from conversations.states import ConversationState, EndReason
+from conversations.models import LEASE_TERM, Agent, Claim, Conversation, Lease
+from conversations.states import EndReason
 from tests.cast import Cast
-from tests.conversations.talks import ago, make_conversation, make_open
+from tests.conversations.talks import ago, make_open
 
 pytestmark = pytest.mark.usefixtures("all_tenants")
 
@@ -214,36 +214,3 @@ def test_a_handle_opens_only_for_its_own_tenant(conversation: Conversation, cast
 
 def test_without_a_handle_there_is_none(conversation: Conversation) -> None:
     assert conversation.lease.open_handle() is None
-
-
-# --- conversations and turns ------------------------------------------------------------
-
-
-def test_ending_twice_keeps_the_first_end(conversation: Conversation) -> None:
-    conversation.end(EndReason.CREDENTIAL_PROBLEM)
-    conversation.refresh_from_db()
-    ended_at = conversation.ended_at
-    conversation.end(EndReason.USER_LEFT)
-    conversation.refresh_from_db()
-    assert conversation.has_ended
-    assert conversation.end_reason == EndReason.CREDENTIAL_PROBLEM
-    assert conversation.ended_at == ended_at
-
-
-def test_how_long_it_took(agent: Agent) -> None:
-    row = make_conversation(agent, None)
-    row.started_at = ago(seconds=90)
-    row.ended_at = row.started_at + timedelta(seconds=61.5)
-    assert row.duration_ms == 61_500
-    talking = make_conversation(agent, None, state=ConversationState.LIVE, ended_at=None)
-    assert talking.duration_ms is None
-    assert not talking.has_ended
-
-
-def test_turns_are_named_and_ordered_by_epoch_and_number(agent: Agent) -> None:
-    row = make_conversation(agent, None)
-    first = row.turns.first()
-    assert first is not None
-    Turn.objects.filter(pk=first.pk).update(epoch=2)
-    assert [turn.key for turn in row.turns.all()] == ["1.3", "2.1"]
-    assert first.started_at == row.started_at + timedelta(seconds=1)

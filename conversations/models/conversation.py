@@ -1,0 +1,85 @@
+"""One talk between a person and an agent, and what happened in it beside the words."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.tenancy import TenantOwned
+from conversations.models.agents import Agent
+from conversations.models.choices import choices
+from conversations.states import ConversationState, EndReason
+
+
+class Conversation(TenantOwned):
+    """One talk between a person and an agent.
+
+    `stop_reason` is how anybody asks for its end: it is a fact in the database first, which
+    the host reads with its next lease renewal; the bus only makes that faster.
+    """
+
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="conversations")
+    user = models.ForeignKey(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(
+        max_length=10, choices=choices(ConversationState), default=ConversationState.WAITING
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=24, choices=choices(EndReason), blank=True)
+    stop_reason = models.CharField(max_length=24, choices=choices(EndReason), blank=True)
+    first_words = models.CharField(max_length=120, blank=True)
+    last_epoch = models.PositiveIntegerField(default=0)
+    last_seq = models.PositiveBigIntegerField(default=0)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="conversation_of_tenant"),
+            models.Index(fields=["tenant", "user", "-id"], name="conversation_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id}"
+
+    @property
+    def agent_name(self) -> str:
+        return self.agent.name
+
+    @property
+    def duration_ms(self) -> int | None:
+        if self.ended_at is None:
+            return None
+        return int((self.ended_at - self.started_at).total_seconds() * 1000)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state == ConversationState.ENDED
+
+    def end(self, reason: EndReason) -> None:
+        """End a conversation that no worker hosts. Ending it again changes nothing."""
+        open_ones = type(self).objects.filter(id=self.id).exclude(state=ConversationState.ENDED)
+        open_ones.update(state=ConversationState.ENDED, end_reason=reason, ended_at=Now())
+
+
+class Event(TenantOwned):
+    """What happened beside the words: interruptions, rotations, cuts, the end."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="events")
+    epoch = models.PositiveIntegerField()
+    seq = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=24)
+    ms = models.PositiveBigIntegerField()
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ["epoch", "seq"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "epoch", "seq"], name="event_once_in_conversation"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.epoch}.{self.seq}"
