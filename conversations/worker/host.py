@@ -21,8 +21,6 @@ from accounts.failover.failures import Failure, failure_of
 from accounts.failover.line import Line
 from conversations import protocol as p
 from conversations.link import LinkClosed, LinkStream
-from conversations.quotas.bucket import TokenBucket
-from conversations.quotas.rules import Bounds
 from conversations.quotas.timekeeper import Standing, Timekeeper
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.assembly import Assembly
@@ -31,15 +29,12 @@ from conversations.transcripts.writer import Outcome
 from conversations.usage.meter import Meter
 from conversations.worker.loading import Case
 from conversations.worker.ring import EventRing
+from conversations.worker.texts import UPSTREAM_BEHIND, TextGate
 from conversations.worker.viewer import Viewer
 from live.messages import Content, text_content
 
 log = logging.getLogger(__name__)
 
-# Words that wait for the store: beyond this, typed texts are refused until it answers again.
-UNSAVED_CHARS = 256 * 1024
-# How many of the user's own texts are remembered, to know one that comes twice.
-KNOWN_REFS = 200
 # How many turns a fresh session is seeded with.
 HISTORY_TURNS = 40
 # A speaker's name in the Live API's contents.
@@ -95,7 +90,6 @@ class SessionHost:
         self._clock = clock
         self._began = clock() - case.age_s
         self._assembly = Assembly(case.epoch, case.picture)
-        self._refs = {turn.ref: None for turn in case.picture.turns if turn.ref}
         self._stored_handle = case.handle
         self._stored_state: RowState | None = None
         self._taken_state: RowState | None = None
@@ -107,7 +101,8 @@ class SessionHost:
         self._timekeeper = Timekeeper()
         self._timekeeper.standing = case.standing
         self._active_ms = self._ms()
-        self._texts: TokenBucket | None = None
+        known = (turn.ref for turn in case.picture.turns if turn.ref)
+        self._texts = TextGate(known, clock)
         self._meter = Meter(case.account, epoch=case.epoch, began=case.began)
 
     # --- life -------------------------------------------------------------------
@@ -271,13 +266,12 @@ class SessionHost:
                 self._office.wants_end(self, EndReason.USER_LEFT)
 
     def _take_text(self, viewer: Viewer, ref: str, text: str) -> None:
-        if ref in self._refs:
+        if self._texts.knows(ref):
             return
-        if (refused := self._over_bounds(text)) is not None:
+        unsaved = sum(len(turn.text) for turn in self._assembly.turns.values())
+        bounds = self._timekeeper.standing.bounds
+        if (refused := self._texts.refuse(text, bounds, unsaved_chars=unsaved)) is not None:
             viewer.tell(refused)
-            return
-        if sum(len(turn.text) for turn in self._assembly.turns.values()) > UNSAVED_CHARS:
-            viewer.tell(STORE_BEHIND)
             return
         try:
             if not self._is_between_lines:  # otherwise the next session is told
@@ -286,30 +280,8 @@ class SessionHost:
             log.warning("text not taken: %s", error.code)
             viewer.tell(UPSTREAM_BEHIND)
             return
-        self._refs[ref] = None
-        if len(self._refs) > KNOWN_REFS:
-            del self._refs[next(iter(self._refs))]
+        self._texts.took(ref)
         self._publish(self._assembly.typed(ref, text, self._ms()))
-
-    def _over_bounds(self, text: str) -> p.Error | None:
-        """Why the limits do not let this text pass, if they do not."""
-        bounds = self._timekeeper.standing.bounds
-        if bounds.message_chars is not None and len(text) > bounds.message_chars:
-            return text_too_long(bounds.message_chars)
-        wait_s = self._wait_for_text(bounds)
-        return too_many_texts(wait_s) if wait_s else None
-
-    def _wait_for_text(self, bounds: Bounds) -> float:
-        """Count a text. Returns the seconds until it may come, 0 when it may now."""
-        if not bounds.messages_per_min:
-            self._texts = None
-            return 0.0
-        now, burst = self._clock(), float(bounds.messages_per_min)
-        if self._texts is None:
-            self._texts = TokenBucket(per_s=burst / 60, burst=burst, now=now)
-        elif self._texts.burst != burst:
-            self._texts.change(per_s=burst / 60, burst=burst, now=now)
-        return self._texts.take(now)
 
     # --- what the upstream tells -----------------------------------------------------
 
@@ -427,40 +399,12 @@ def unanswered(picture: p.Picture) -> list[str]:
     return texts
 
 
-def text_too_long(chars: int) -> p.Error:
-    return p.Error(
-        code="text-too-long",
-        message=f"A message may have {chars} characters here. Yours was not taken.",
-        fix="Make it shorter, or send it in parts.",
-    )
-
-
-def too_many_texts(wait_s: float) -> p.Error:
-    seconds = ceil(wait_s)
-    return p.Error(
-        code="too-many-texts",
-        message="Your message was not taken: they come faster than allowed here.",
-        fix=f"Send it again in {seconds} s.",
-        retry_after_s=seconds,
-    )
-
-
 def line_changes(wait_s: float) -> str:
     if wait_s < 1:
         return LINE_CHANGES
     return f"{LINE_CHANGES} It takes up to {ceil(wait_s)} s: sessions begin one after the other."
 
 
-STORE_BEHIND = p.Error(
-    code="store-behind",
-    message="Your message was not taken: the store is not answering.",
-    fix="Send it again in a minute.",
-)
-UPSTREAM_BEHIND = p.Error(
-    code="upstream-behind",
-    message="Your message was not taken: too much is waiting for the model already.",
-    fix="Send it again when the connection to the model is back.",
-)
 SESSION_RENEWED = "The model's session began anew; it was told what had been said."
 UPSTREAM_LOST = "The connection to the model was lost. Trying again."
 LINE_CHANGES = "Another of the organisation's credentials steps in; the conversation goes on."

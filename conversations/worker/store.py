@@ -1,6 +1,6 @@
 """Takes what the hosts have said to the database, one transaction at a time.
 
-There is no queue: a host keeps what is not stored (bounded, see `host.UNSAVED_CHARS`), and
+There is no queue: a host keeps what is not stored (bounded, see `texts.UNSAVED_CHARS`), and
 this asks for it. So a database that is slow or down only makes the next batch bigger.
 """
 

@@ -29,13 +29,12 @@ from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
 from conversations.worker.host import (
     HISTORY_TURNS,
-    KNOWN_REFS,
-    UNSAVED_CHARS,
     Opener,
     SessionHost,
     unanswered,
 )
 from conversations.worker.loading import Case, live_session
+from conversations.worker.texts import KNOWN_REFS, UNSAVED_CHARS
 from conversations.worker.viewer import AUDIO_BYTES
 from live.simulator import Pace, Simulator
 from tests.conversations.page import Page
