@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 
 from live.simulator.speech import speak
 from tests.children import Children
@@ -137,6 +138,17 @@ def log_in(context: BrowserContext, demo: Demo, user: dict[str, str], to: str = 
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep a screenshot as a test artefact."""
+    """Keep a screenshot as a test artefact.
+
+    It is for people to look at and no check: on a busy machine Chromium cannot always draw one
+    of a page that has only just arrived. Then the second try has to do.
+    """
     ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png")
+    path = ARTEFACTS / f"{name}.png"
+    try:
+        page.screenshot(path=path)
+    except BrowserError as error:
+        if "Unable to capture screenshot" not in error.message:
+            raise
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        page.screenshot(path=path)
