@@ -123,6 +123,7 @@ def organisation(slug: str, rows: int) -> Visit:
     from accounts.roles import Role
     from accounts.tenancy import tenant_scope
     from conversations.models import Agent, Conversation
+    from tests.browsers import keep_secrets
     from tests.copies import multiply
 
     tenant = Tenant.objects.create(slug=slug, name=slug.title())
@@ -134,6 +135,7 @@ def organisation(slug: str, rows: int) -> Visit:
         entry = record("conversation.seen", conversation, actor=f"user:{owner.pk}")
     multiply(conversation, rows)
     multiply(entry, rows)
+    keep_secrets()
     client = Client(headers={"host": "localhost"})
     client.force_login(owner)
 

@@ -22,6 +22,7 @@ from accounts.callers import (
 from accounts.credentials import is_simulated, primary_credential
 from accounts.models import User
 from accounts.roles import Permission
+from accounts.session_store import name_of
 from accounts.tenancy import tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
@@ -117,7 +118,8 @@ def ground_of(caller: Caller, scope: Any) -> Ground:
 def session_key_of(scope: Any) -> str | None:
     headers = dict(scope["headers"])
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-    return cookies.get(settings.SESSION_COOKIE_NAME)
+    secret = cookies.get(settings.SESSION_COOKIE_NAME)
+    return name_of(secret) if secret else None
 
 
 def caller_from_cookies(scope: Any) -> Caller | None:

@@ -47,6 +47,13 @@ def fast_passwords() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def browsers_keep_secrets() -> None:
+    from tests.browsers import keep_secrets
+
+    keep_secrets()
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Leave the test database: its server is thrown away, and children may be connected."""
