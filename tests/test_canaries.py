@@ -377,7 +377,7 @@ async def test_no_canary_gets_out(stage: Stage, spawn: Children, keyset: Path) -
         furniture = await asyncio.to_thread(plant, stage, canaries)
         sessions = {
             role: await asyncio.to_thread(session_of, getattr(cast.acme, role))
-            for role in ("owner", "developer", "reviewer", "member")
+            for role in ("owner", "admin", "developer", "reviewer", "member")
         }
         sessions["operator"] = await asyncio.to_thread(session_of, cast.operator)
         for role, session in sessions.items():
