@@ -206,11 +206,6 @@ def _settings(
         raise CredentialMalformed(error) from None
 
 
-def primary_credential(tenant_id: UUID) -> Credential | None:
-    """The credential that the tenant's conversations talk with. Needs a scope that sees it."""
-    return Credential.objects.filter(tenant_id=tenant_id, is_primary=True).first()
-
-
 def is_simulated(credential: Credential) -> bool:
     """Whether the credential talks to something that is not Google."""
     host = urlsplit(_base_url(credential) or "https://aiplatform.googleapis.com").hostname

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -24,7 +25,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.audit import record
 from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
 from accounts.credentials import is_simulated
-from accounts.models import Credential, Tenant, User, UserManager
+from accounts.failover.choice import credential_in_use
+from accounts.models import Tenant, User, UserManager
 from accounts.roles import Permission
 from accounts.sessions import browser_name, end_sessions
 from accounts.sign_in import next_page, password_link, signed_on_at, user_of
@@ -160,5 +162,5 @@ def _memberships(request: HttpRequest) -> list[Any]:
 
 def tenant_is_simulated() -> bool:
     """Whether the answers in the current tenant's scope come from something that is not Google."""
-    credential = Credential.objects.filter(is_primary=True).first()
+    credential = credential_in_use(timezone.now())
     return credential is not None and is_simulated(credential)

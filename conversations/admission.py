@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import transaction
 from django.http import HttpRequest, parse_cookie
+from django.utils import timezone
 
 from accounts.audit.place import at_place, place_of_socket
 from accounts.callers import (
@@ -19,7 +20,8 @@ from accounts.callers import (
     caller_from_api_key,
     caller_from_session,
 )
-from accounts.credentials import is_simulated, primary_credential
+from accounts.credentials import is_simulated
+from accounts.failover.choice import credential_in_use
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.session_store import name_of
@@ -162,7 +164,7 @@ def resume(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
 
 def hello(caller: Caller, conversation: Conversation, bounds: Bounds) -> p.Hello:
     agent = conversation.agent
-    credential = primary_credential(caller.tenant_id)
+    credential = credential_in_use(timezone.now())
     return p.Hello(
         conversation=str(conversation.id),
         agent=p.AgentCard(id=str(agent.id), name=agent.name),

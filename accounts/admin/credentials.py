@@ -225,7 +225,7 @@ class CredentialAdmin(TenantAdmin):
             request,
             chosen,
             question="Make this the primary credential?",
-            effects=["New conversations use it. Those that run keep the one they began with."],
+            effects=_effects_of_preferring(chosen[0]),
         )
         if asked:
             return asked
@@ -258,6 +258,15 @@ class CredentialAdmin(TenantAdmin):
                 record("credential.revoked", credential, actor=actor_of(request))
         self.message_user(request, f"Revoked: {len(credentials)}.", messages.SUCCESS)
         return None
+
+
+def _effects_of_preferring(credential: Credential) -> list[str]:
+    effects = ["New conversations use it. Those that run keep the one they began with."]
+    if credential.state == Credential.State.FAILING:
+        effects.append("It fails now: until it works again, standbys step in for it.")
+    elif credential.state != Credential.State.ACTIVE:
+        effects.append("Nobody has shown yet that it works: verify it first.")
+    return effects
 
 
 def _effects_of_revoking(credentials: list[Credential]) -> list[str]:

@@ -58,6 +58,13 @@ def usable_ones(rows: Iterable[AnyRow], now: datetime) -> list[AnyRow]:
     return [row for row in in_order(rows) if is_usable(row, now)]
 
 
+def credential_in_use(now: datetime) -> Credential | None:
+    """What a conversation in the tenant's scope would begin on; what comes first in order where
+    none can be used."""
+    rows = in_order(Credential.objects.exclude(state=State.REVOKED))
+    return next(iter([*usable_ones(rows, now), *rows]), None)
+
+
 def usable_at(now: datetime) -> Q:
     """`is_usable` as a condition on credentials."""
     return (

@@ -202,7 +202,7 @@ class _Try:
         after = {"bytes": self._bytes, "sha256": self._digest.hexdigest(), "rows": self._rows}
         record("archive.made", self._archive, actor=SYSTEM, after=after)
         context = {"days": settings.ARCHIVE_KEEP_DAYS, "bytes": self._bytes}
-        write_to_staff(self._tenant.pk, Permission.MANAGE_TENANT, "archive_ready", context)
+        write_to_staff(self._tenant.pk, Permission.LEAVE, "archive_ready", context)
 
     def _update(self, **fields: object) -> None:
         """Raises LeaseLost unless the job is still ours."""

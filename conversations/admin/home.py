@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.admin.visitors import is_operator, may
+from accounts.failover.choice import credential_in_use, usable_at
 from accounts.models import ApiKey, Credential, Membership
 from accounts.roles import Permission
 from accounts.tenancy import TenantScope, current_scope
@@ -67,8 +68,8 @@ def with_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         health = None
     else:
         view = None
-        tasks = tasks_for(request)
-        health = health_for(request)
+        tasks = list(_tasks(request, now))
+        health = health_for(request, now)
     return context | {
         "tasks": tasks,
         "left": sum(not task.done for task in tasks),
@@ -84,13 +85,10 @@ def with_home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 # -- Setting up ------------------------------------------------------------------------------
 
 
-def tasks_for(request: HttpRequest) -> list[Task]:
+def _tasks(request: HttpRequest, now: datetime) -> Iterator[Task]:
     """The five steps from nothing to a first conversation, as far as the tenant has come."""
-    return list(_tasks(request))
-
-
-def _tasks(request: HttpRequest) -> Iterator[Task]:
-    works = Credential.objects.filter(is_primary=True, state=Credential.State.ACTIVE).exists()
+    untried = (Credential.State.PENDING, Credential.State.VERIFYING)
+    works = Credential.objects.filter(usable_at(now)).exclude(state__in=untried).exists()
     yield Task(
         "Add a credential",
         "A key file of a Google service account, or an API key.",
@@ -150,20 +148,26 @@ _MARKS = {
 }
 
 
-def health_for(request: HttpRequest) -> Health:
-    """How the tenant's primary credential is."""
-    credential = Credential.objects.filter(is_primary=True).first()
+def health_for(request: HttpRequest, now: datetime) -> Health:
+    """How the credential is that conversations begin on."""
+    credential = credential_in_use(now)
     if credential is None:
         link = _link(request, Permission.MANAGE_CREDENTIALS, _credential_page())
-        text = "No conversation can start before there is a primary credential."
+        text = "No conversation can start before there is one."
         return Health("bad", "No credential", text, link)
     address = reverse("admin:accounts_credential_change", args=(credential.pk,))
     return Health(
         _MARKS.get(Credential.State(credential.state), "bad"),
         credential.get_state_display(),
-        f"{credential.name}. {_last_trial(credential)}",
+        f"{_place(credential)} {_last_trial(credential)}",
         _link(request, Permission.MANAGE_CREDENTIALS, address),
     )
+
+
+def _place(credential: Credential) -> str:
+    if credential.is_primary:
+        return f"{credential.name}."
+    return f"{credential.name}, a standby: no primary credential can be used now."
 
 
 def _last_trial(credential: Credential) -> str:

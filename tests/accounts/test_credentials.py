@@ -18,7 +18,6 @@ from accounts.credentials import (
     endpoint_of,
     is_simulated,
     live_connection_settings,
-    primary_credential,
     set_secret,
     trial_connection_settings,
 )
@@ -231,16 +230,6 @@ def test_what_was_stored_and_cannot_be_used(tenant: Tenant, settings: Settings) 
     with pytest.raises(CredentialMalformed) as raised:
         live_connection_settings(fresh)
     assert raised.value.code == "keyset-unreadable"
-
-
-def test_the_primary_credential(tenant: Tenant) -> None:
-    make(tenant)
-    other = Tenant.objects.create(slug="globex", name="Globex")
-    make(other, is_primary=True)
-    with platform_scope("test"):
-        assert primary_credential(tenant.pk) is None
-        primary = make(tenant, is_primary=True)
-        assert primary_credential(tenant.pk) == primary
 
 
 def test_where_it_connects(settings: Settings) -> None:

@@ -289,6 +289,7 @@ def test_one_credential_is_primary(cast: Cast, owner: Client) -> None:
     assert "exactly one" in act(owner, "credential", "make_primary", first, second).text
     asked = act(owner, "credential", "make_primary", first, yes=False)
     assert "New conversations use it" in asked.text
+    assert "Nobody has shown yet that it works" in asked.text
     assert not any(each.is_primary for each in credentials())
     act(owner, "credential", "make_primary", first)
     act(owner, "credential", "make_primary", second)

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.failover.choice import (
+    credential_in_use,
     failing_at,
     in_order,
     is_resting,
@@ -11,7 +12,7 @@ from accounts.failover.choice import (
     usable_ones,
 )
 from accounts.models import Credential
-from accounts.tenancy import platform_scope
+from accounts.tenancy import platform_scope, tenant_scope
 from tests.accounts.failover.rows import NOW, credential
 from tests.cast import Cast
 
@@ -60,3 +61,18 @@ def test_the_primary_comes_first_then_the_standbys_in_their_order() -> None:
     assert [row.name for row in in_order(rows)] == ["primary", "first", "early", "late"]
     rows[3].state = State.FAILING
     assert [row.name for row in usable_ones(rows, NOW)] == ["first", "early", "late"]
+
+
+@pytest.mark.django_db
+def test_what_a_conversation_would_begin_on(cast: Cast) -> None:
+    tenant = cast.acme.tenant
+    with tenant_scope(tenant.pk):
+        assert credential_in_use(NOW) is None
+        first = credential(tenant, name="first", is_primary=True, state=State.FAILING)
+        assert credential_in_use(NOW) == first, "the one to be looked at"
+        standby = credential(tenant, name="standby", state=State.ACTIVE)
+        assert credential_in_use(NOW) == standby
+        Credential.objects.filter(pk=first.pk).update(state=State.ACTIVE)
+        assert credential_in_use(NOW) == first
+    with tenant_scope(cast.globex.tenant.pk):
+        assert credential_in_use(NOW) is None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from accounts.credentials import primary_credential, set_secret
+from accounts.credentials import set_secret
 from accounts.models import AuditEntry, Credential, CredentialRotation, Tenant
 from accounts.rotation.driving import advance
 from accounts.rotation.progress import Demand
@@ -92,7 +92,7 @@ class Bench:
 
     def primary(self) -> Credential | None:
         with tenant_scope(self.tenant.pk):
-            return primary_credential(self.tenant.pk)
+            return Credential.objects.filter(is_primary=True).first()
 
     def enter_another_secret(self, credential: Credential) -> None:
         """What a person does in the form."""

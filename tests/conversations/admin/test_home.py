@@ -73,6 +73,10 @@ def test_health_tells_the_last_trial(cast: Cast, keyset_file: object) -> None:
         )
     page = owner.get("/admin/").text
     assert "Failing" in page
+    with platform_scope("test"):
+        second = store(cast.acme.tenant, name="second")
+        Credential.objects.filter(pk=second.pk).update(state="active")
+    assert "second, a standby: no primary credential can be used now." in owner.get("/admin/").text
     assert "UTC: The API key is not valid." in page
 
 
