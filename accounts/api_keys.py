@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 from django.db import transaction
 from django.db.models import Q
@@ -24,7 +25,13 @@ from accounts.tenancy import platform_scope, tenant_scope
 _FORM = re.compile(r"prl_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 # Compared with when the prefix is unknown, so that the answer takes as long.
 _NO_HASH = hashlib.sha256(b"").hexdigest()
+# How long a key that was rotated works beside its successor.
+OVERLAP = timedelta(hours=24)
 LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+class NoNetwork(ValueError):
+    """What stands for a network is none; its text is the message."""
 
 
 def create_api_key(
@@ -34,8 +41,11 @@ def create_api_key(
     created_by: User | None = None,
     *,
     expires_at: datetime | None = None,
+    networks: Iterable[str] = (),
 ) -> tuple[ApiKey, str]:
     """Make a key. Returns the row and the key's text, which cannot be had again.
+
+    With `networks` (see `networks_in`) it may be used only from there.
 
     Raises:
         ValueError: a scope is unknown, or there is none.
@@ -45,6 +55,7 @@ def create_api_key(
         name=name,
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
+        networks=list(networks),
         created_by=created_by,
     )
     return key, save_new_api_key(key)
@@ -59,14 +70,19 @@ def save_new_api_key(key: ApiKey) -> str:
     if not key.scopes or not KEY_SCOPES.keys() >= set(key.scopes):
         raise ValueError(f"An API key needs scopes out of: {', '.join(KEY_SCOPES)}.")
     secret = secrets.token_hex(32)
-    key.prefix, key.hash = secrets.token_hex(6), _hash(secret)
+    key.prefix, key.hash, key.last_four = secrets.token_hex(6), _hash(secret), secret[-4:]
     with tenant_scope(key.tenant_id), transaction.atomic():
         key.save(force_insert=True)
         record(
             "api-key.created",
             key,
             actor=f"user:{key.created_by_id}" if key.created_by_id else SYSTEM,
-            after={"name": key.name, "prefix": key.prefix, "scopes": key.scopes},
+            after={
+                "name": key.name,
+                "prefix": key.prefix,
+                "scopes": key.scopes,
+                "networks": key.networks,
+            },
         )
     return f"prl_{key.prefix}_{secret}"
 
@@ -86,6 +102,52 @@ def find_api_key(text: str, *, now: datetime | None = None) -> ApiKey | None:
             return None
         _note_use(key, now)
     return key
+
+
+def rotate_api_key(
+    key: ApiKey, by: User, *, now: datetime | None = None
+) -> tuple[ApiKey, str] | None:
+    """Make a successor that may do the same, for as long; the key itself works for OVERLAP more.
+
+    Returns the successor and its text, which cannot be had again; None if the key is not good.
+    """
+    now = now or timezone.now()
+    with tenant_scope(key.tenant_id), transaction.atomic():
+        old = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if not old.is_valid(now):
+            return None
+        successor = ApiKey(
+            tenant=old.tenant,
+            name=old.name,
+            scopes=old.scopes,
+            networks=old.networks,
+            expires_at=old.expires_at and now + (old.expires_at - old.created_at),
+            created_by=by,
+        )
+        text = save_new_api_key(successor)
+        old.expires_at = min(now + OVERLAP, old.expires_at or now + OVERLAP)
+        old.save(update_fields=["expires_at"])
+        after = {"expires_at": old.expires_at.isoformat(), "successor": successor.prefix}
+        record("api-key.rotated", old, actor=f"user:{by.pk}", after=after)
+    return successor, text
+
+
+def networks_in(text: str) -> list[str]:
+    """The addresses and networks of a text, one a line or with commas between, as
+    "203.0.113.0/24".
+
+    Raises:
+        NoNetwork: naming the first that is none.
+    """
+    words = text.replace(",", " ").split()
+    return list(dict.fromkeys(_network(word) for word in words))
+
+
+def _network(word: str) -> str:
+    try:
+        return str(ip_network(word, strict=False))
+    except ValueError:
+        raise NoNetwork(word) from None
 
 
 def revoke_api_key(key: ApiKey, actor: str, *, now: datetime | None = None) -> bool:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 
 from accounts.api_keys import find_api_key
+from accounts.audit.place import current_place
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Permission, Role, allows, scope_allows
 from accounts.sign_in import has_second_factor, signed_on_at
@@ -69,6 +70,14 @@ class SingleSignOnRequired(AccessBarred):
 
     def __init__(self) -> None:
         super().__init__("This organisation asks its members to use single sign-on.")
+
+
+class AddressNotAllowed(AccessBarred):
+    code = "address-not-allowed"
+    fix = "Use it from there, or ask an admin to add your address to the key's networks."
+
+    def __init__(self) -> None:
+        super().__init__("This API key may be used only from certain networks.")
 
 
 class SecondFactorRequired(AccessBarred):
@@ -187,12 +196,15 @@ def caller_from_api_key(text: str, *, now: datetime | None = None) -> Caller | N
     """The caller behind an API key, or None for one that is unknown, revoked or expired.
 
     Raises:
+        AddressNotAllowed: the key is good, but not at the place that asks (`audit.place`).
         TenantSuspended: the key is good, but its tenant is suspended.
         TenantLeaving: the key is good, but its tenant is to be deleted.
     """
     key = find_api_key(text, now=now)
     if key is None:
         return None
+    if not key.admits(current_place().ip):
+        raise AddressNotAllowed
     if key.tenant.state == Tenant.State.SUSPENDED:
         raise TenantSuspended
     caller = Caller(tenant_id=key.tenant_id, api_key_id=key.pk, scopes=frozenset(key.scopes))

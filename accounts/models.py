@@ -7,6 +7,7 @@ join into a tenant's rows.
 """
 
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -282,6 +283,9 @@ class ApiKey(TenantOwned):
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     hash = models.CharField(max_length=64, editable=False)
     scopes = models.JSONField(default=list)
+    # Texts such as "203.0.113.0/24"; without any it may be used from everywhere.
+    networks = models.JSONField(default=list, blank=True)
+    last_four = models.CharField(max_length=4, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     # To the minute: it is not written more often.
@@ -300,6 +304,14 @@ class ApiKey(TenantOwned):
     def is_valid(self, now: datetime) -> bool:
         """Whether the key opens anything at `now`: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def admits(self, address: str | None) -> bool:
+        """Whether the key may be used from an IP address; None is one that nobody knows."""
+        if not self.networks:
+            return True
+        return address is not None and any(
+            ip_address(address) in ip_network(network) for network in self.networks
+        )
 
 
 class Invitation(TenantOwned):

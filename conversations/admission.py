@@ -69,9 +69,13 @@ class Admitted:
 
 def admit(scope: Any, first: p.FirstMessage) -> Admitted:
     """Check the caller and open what the first message asks for. Raises Refused."""
-    caller = identify(scope, first.key)
-    ground = ground_of(caller, scope)
-    with tenant_scope(caller.tenant_id), at_place(place_of_socket(scope)):
+    with at_place(place_of_socket(scope)):
+        caller = identify(scope, first.key)
+        return _admit(caller, first, ground_of(caller, scope))
+
+
+def _admit(caller: Caller, first: p.FirstMessage, ground: Ground) -> Admitted:
+    with tenant_scope(caller.tenant_id):
         try:
             if isinstance(first, p.Start):
                 return start(caller, first, ground)

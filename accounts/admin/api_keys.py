@@ -1,6 +1,7 @@
-"""API keys: a new one is shown to who made it, once; afterwards only revoked."""
+"""API keys: a new one is shown to who made it, once; afterwards it is rotated or revoked."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -8,30 +9,53 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin.base import TenantAdmin, TenantForm
 from accounts.admin.visitors import actor_of, may
-from accounts.api_keys import revoke_api_key, save_new_api_key
-from accounts.models import ApiKey
+from accounts.api_keys import (
+    OVERLAP,
+    NoNetwork,
+    networks_in,
+    revoke_api_key,
+    rotate_api_key,
+    save_new_api_key,
+)
+from accounts.models import ApiKey, User
 from accounts.roles import KEY_SCOPES, Permission
 
 
 class ApiKeyForm(TenantForm):
     scopes = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    networks = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Where it may be used from: addresses or networks such as 203.0.113.0/24, one a"
+        " line. Empty: from everywhere.",
+    )
     grantable: tuple[str, ...] = tuple(KEY_SCOPES)  # what the visitor may do herself
 
     class Meta:
         model = ApiKey
-        fields = ("tenant", "name", "scopes", "expires_at")
+        fields = ("tenant", "name", "scopes", "networks", "expires_at")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["networks"] = "\n".join(self.instance.networks)
         if "scopes" in self.fields:
             offered = [*self.grantable, *(self.instance.scopes or ())]
             self.fields["scopes"].choices = [  # type: ignore[attr-defined]
                 (scope, scope) for scope in KEY_SCOPES if scope in offered
             ]
+
+    def clean_networks(self) -> list[str]:
+        try:
+            return networks_in(self.cleaned_data["networks"])
+        except NoNetwork as error:
+            raise forms.ValidationError(
+                "%(word)s is no address and no network. One is 203.0.113.0/24.",
+                params={"word": repr(str(error))},
+            ) from None
 
 
 @admin.register(ApiKey)
@@ -43,27 +67,32 @@ class ApiKeyAdmin(TenantAdmin):
         "tenant",
         "name",
         "scopes",
+        "networks",
         "expires_at",
-        "prefix",
+        "text_shown",
         "last_used_at",
         "revoked_at",
         "creator",
         "created_at",
     )
-    list_display = ("name", "prefix", "tenant", "status", "last_used_at", "expires_at")
+    list_display = ("name", "text_shown", "tenant", "status", "last_used_at", "expires_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("tenant", "created_by")
     search_fields = ("name", "prefix")
     autocomplete_fields = ("tenant",)
-    readonly_fields = ("prefix", "last_used_at", "revoked_at", "creator", "created_at")
+    readonly_fields = ("text_shown", "last_used_at", "revoked_at", "creator", "created_at")
     ordering = ("-id",)
-    actions = ("revoke",)
+    actions = ("rotate", "revoke")
 
     @admin.display(description="state")
     def status(self, key: ApiKey) -> str:
         if key.revoked_at is not None:
             return "Revoked"
         return "Active" if key.is_valid(timezone.now()) else "Expired"
+
+    @admin.display(description="key", ordering="prefix")
+    def text_shown(self, key: ApiKey) -> str:
+        return f"prl_{key.prefix}_…{key.last_four}"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fields = super().get_fields(request, obj)
@@ -85,16 +114,51 @@ class ApiKeyAdmin(TenantAdmin):
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
+        return self._show_once(request, obj, obj.new_text)
+
+    def _show_once(
+        self, request: HttpRequest, key: ApiKey, text: str, old: ApiKey | None = None
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": "API key created",
             "opts": self.opts,
-            "key": obj,
-            "text": obj.new_text,
+            "key": key,
+            "text": text,
+            "old": old,
         }
         # No redirect and no message: both would put the key where it stays. The admin's own
         # answers are never cached.
         return render(request, "accounts/api_key_created.html", context)
+
+    @admin.action(description="Rotate…", permissions=["change"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        chosen = list(queryset[:2])
+        if len(chosen) != 1 or not chosen[0].is_valid(timezone.now()):
+            self.message_user(request, "Choose exactly one that is active.", messages.ERROR)
+            return None
+        if not set(chosen[0].scopes) <= set(grantable_scopes(request)):
+            problem = "It may do more than you: ask somebody who may do that too."
+            self.message_user(request, problem, messages.ERROR)
+            return None
+        hours = OVERLAP // timedelta(hours=1)
+        asked = self.ask_first(
+            request,
+            chosen,
+            question="Rotate this API key?",
+            effects=[
+                "A new key that may do the same is made and shown to you once.",
+                f"The old one works for {hours} hours more, so that programs can change over.",
+            ],
+        )
+        if asked:
+            return asked
+        made = rotate_api_key(chosen[0], cast(User, request.user))
+        if made is None:
+            self.message_user(request, "It was revoked meanwhile.", messages.ERROR)
+            return None
+        chosen[0].refresh_from_db()
+        return self._show_once(request, *made, old=chosen[0])
 
     @admin.action(description="Revoke…", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

@@ -29,8 +29,8 @@ take(
 )
 take(
     ApiKey,
-    *("id", "tenant_id", "name", "prefix", "scopes", "expires_at", "revoked_at", "last_used_at"),
-    *("created_at", "created_by_id"),
+    *("id", "tenant_id", "name", "prefix", "scopes", "networks", "last_four"),
+    *("expires_at", "revoked_at", "last_used_at", "created_at", "created_by_id"),
     left={"hash": "It checks the key's secret."},
     noun=("API key", "API keys"),
 )

@@ -6,7 +6,18 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.api_keys import create_api_key, find_api_key, revoke_api_key, save_new_api_key
+from accounts.api_keys import (
+    OVERLAP,
+    NoNetwork,
+    create_api_key,
+    find_api_key,
+    networks_in,
+    revoke_api_key,
+    rotate_api_key,
+    save_new_api_key,
+)
+from accounts.audit.place import Place, at_place
+from accounts.callers import AddressNotAllowed, caller_from_api_key
 from accounts.models import ApiKey, AuditEntry, Tenant, User
 from accounts.tenancy import ScopeConflict, TenantMismatch, platform_scope, tenant_scope
 
@@ -115,3 +126,78 @@ def test_a_stored_key_is_not_made_new(tenant: Tenant) -> None:
     key, _ = create_api_key(tenant, "CI", ["read"])
     with pytest.raises(IntegrityError), transaction.atomic():
         save_new_api_key(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", []),
+        ("203.0.113.7", ["203.0.113.7/32"]),
+        ("203.0.113.9/24\n2001:db8::/32", ["203.0.113.0/24", "2001:db8::/32"]),
+        ("10.0.0.1, 10.0.0.1", ["10.0.0.1/32"]),
+    ],
+)
+def test_networks_as_people_write_them(text: str, networks: list[str]) -> None:
+    assert networks_in(text) == networks
+
+
+def test_what_is_no_network_is_named() -> None:
+    with pytest.raises(NoNetwork, match=r"^example\.com$"):
+        networks_in("10.0.0.0/8 example.com")
+
+
+@pytest.mark.parametrize(
+    ("address", "admitted"),
+    [("203.0.113.77", True), ("203.0.114.1", False), ("2001:db8::1", False), (None, False)],
+)
+def test_a_key_is_for_its_networks(tenant: Tenant, address: str | None, admitted: bool) -> None:
+    key, text = create_api_key(tenant, "CI", ["read"], networks=networks_in("203.0.113.0/24"))
+    assert key.admits(address) is admitted
+    assert ApiKey(networks=[]).admits(address)
+    with at_place(Place(ip=address)):
+        if admitted:
+            assert caller_from_api_key(text) is not None
+        else:
+            with pytest.raises(AddressNotAllowed):
+                caller_from_api_key(text)
+
+
+def test_a_rotated_key_works_beside_its_successor_for_a_while(tenant: Tenant) -> None:
+    by = User.objects.create(email="dev@acme.example")
+    key, text = create_api_key(tenant, "CI", ["read"], networks=["10.0.0.0/8"])
+    rotated = rotate_api_key(key, by, now=NOW)
+    assert rotated is not None
+    successor, new_text = rotated
+    assert (successor.name, successor.scopes, successor.networks) == ("CI", ["read"], key.networks)
+    assert successor.expires_at is None
+    assert new_text.endswith(successor.last_four)
+    almost, over = NOW + OVERLAP - timedelta(seconds=1), NOW + OVERLAP
+    assert [find_api_key(each, now=almost) is not None for each in (text, new_text)] == [True, True]
+    assert [find_api_key(each, now=over) is not None for each in (text, new_text)] == [False, True]
+    with tenant_scope(tenant.pk):
+        entry = AuditEntry.objects.get(action="api-key.rotated")
+    assert entry.actor == f"user:{by.pk}"
+    assert new_text.rsplit("_", 1)[1] not in str(entry.after)
+
+
+def test_a_successor_lasts_as_long_and_the_old_key_no_longer_than_it_would(tenant: Tenant) -> None:
+    by = User.objects.create(email="dev@acme.example")
+    ends = NOW + timedelta(hours=1)
+    key, _ = create_api_key(tenant, "CI", ["read"], expires_at=ends)
+    with tenant_scope(tenant.pk):
+        ApiKey.objects.filter(pk=key.pk).update(created_at=NOW - timedelta(days=30))
+    rotated = rotate_api_key(key, by, now=NOW)
+    assert rotated is not None
+    assert rotated[0].expires_at == NOW + timedelta(days=30, hours=1)
+    with tenant_scope(tenant.pk):
+        key.refresh_from_db()
+    assert key.expires_at == ends
+
+
+def test_only_a_good_key_is_rotated(tenant: Tenant) -> None:
+    by = User.objects.create(email="dev@acme.example")
+    key, _ = create_api_key(tenant, "CI", ["read"])
+    revoke_api_key(key, "system")
+    assert rotate_api_key(key, by) is None
+    with platform_scope("test"):
+        assert ApiKey.objects.count() == 1

@@ -78,3 +78,52 @@ def test_changing_and_revoking(cast: Cast, owner: Client) -> None:
     assert audited()[-2:] == ["apikey.changed", "api-key.revoked"]
     assert owner.post(f"/admin/accounts/apikey/{key.pk}/delete/").status_code == 403
     assert "Revoked" in owner.get("/admin/accounts/apikey/").text
+
+
+def test_networks_are_kept_and_a_bad_one_is_named(cast: Cast, owner: Client) -> None:
+    fields = {"name": "CI", "scopes": ["read"]}
+    refused = add(owner, "apikey", networks="203.0.113.0/24\nour office", **fields)
+    assert "&#x27;our&#x27; is no address and no network" in refused.text
+    assert "203.0.113.0/24\nour office" in refused.text, "the form keeps what was typed"
+    answer = add(owner, "apikey", networks="203.0.113.9/24", **fields)
+    [text] = re.findall(r"prl_[0-9a-f]+_[0-9a-f]+", answer.text)
+    key = find_api_key(text)
+    assert key is not None
+    assert key.networks == ["203.0.113.0/24"]
+    assert f"prl_{key.prefix}_…{text[-4:]}" in owner.get("/admin/accounts/apikey/").text
+    change = owner.get(f"/admin/accounts/apikey/{key.pk}/change/").text
+    assert "203.0.113.0/24</textarea>" in change
+
+
+def test_rotating_shows_the_successor_once(cast: Cast, owner: Client) -> None:
+    key, _ = create_api_key(cast.acme.tenant, "CI", ["read"])
+    asked = act(owner, "apikey", "rotate", key, yes=False)
+    assert "24 hours more" in asked.text
+    answer = act(owner, "apikey", "rotate", key)
+    [text] = re.findall(r"prl_[0-9a-f]+_[0-9a-f]+", answer.text)
+    found = find_api_key(text)
+    assert found is not None
+    assert (found.name, found.created_by) == ("CI", cast.acme.owner)
+    assert f"prl_{key.prefix}_…{key.last_four}, works until" in answer.text
+    assert "no-store" in answer["Cache-Control"]
+    act(owner, "apikey", "revoke", key)
+    assert "exactly one that is active" in act(owner, "apikey", "rotate", key).text
+
+
+def test_nobody_rotates_another_tenants_key(cast: Cast, owner: Client) -> None:
+    key, text = create_api_key(cast.globex.tenant, "CI", ["read"])
+    assert "prl_" not in act(owner, "apikey", "rotate", key).text
+    assert find_api_key(text) is not None
+    with platform_scope("test"):
+        assert ApiKey.objects.filter(tenant=cast.globex.tenant, name="CI").count() == 1
+
+
+def test_nobody_rotates_a_key_that_may_do_more_than_herself(cast: Cast) -> None:
+    developer = signed_in(cast.acme.developer)
+    strong, _ = create_api_key(cast.acme.tenant, "reader", ["read", "talk"])
+    weak, _ = create_api_key(cast.acme.tenant, "talker", ["talk"])
+    refused = act(developer, "apikey", "rotate", strong).text
+    assert "It may do more than you" in refused
+    assert "prl_" in act(developer, "apikey", "rotate", weak).text
+    with platform_scope("test"):
+        assert ApiKey.objects.filter(name="reader").count() == 1
