@@ -12,7 +12,6 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,6 +22,7 @@ from accounts.audit import record
 from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
 from accounts.models import User
 from accounts.pages import tenant_is_simulated
+from accounts.pagination import UncountedPage, UncountedPaginator
 from accounts.roles import Permission, allows
 from accounts.sign_in import user_of
 from accounts.tenancy import platform_scope
@@ -49,9 +49,9 @@ def own_conversations(user: User) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user=user).select_related("agent")
 
 
-def page_of(request: HttpRequest, conversations: QuerySet[Conversation]) -> Page[Conversation]:
-    """Return the asked page; a number out of range gives the nearest one."""
-    return Paginator(conversations, PAGE_SIZE).get_page(request.GET.get("page"))
+def page_of(request: HttpRequest, conversations: QuerySet[Conversation]) -> UncountedPage:
+    """Return the asked page; a number out of range gives the first one."""
+    return UncountedPaginator(conversations, PAGE_SIZE).get_page(request.GET.get("page"))
 
 
 @login_required

@@ -23,9 +23,9 @@ from unfold.views import ChangeList as UnfoldChangeList
 
 from accounts.admin.acts import Acts
 from accounts.admin.history import history_of
-from accounts.admin.paginator import UncountedPaginator
 from accounts.admin.visitors import actor_of, is_operator, may
 from accounts.audit import record
+from accounts.pagination import UncountedPaginator
 from accounts.roles import Permission
 from accounts.tenancy import TenantOwned, TenantScope, current_scope
 

@@ -9,8 +9,8 @@ from django.core.paginator import InvalidPage
 from django.db.models import Model
 from django.http import Http404
 
-from accounts.admin.paginator import UncountedPage, UncountedPaginator
 from accounts.models import AuditEntry, Membership, User
+from accounts.pagination import UncountedPage, UncountedPaginator
 from accounts.tenancy import PlatformScope, current_scope
 
 PER_PAGE = 50

@@ -48,3 +48,10 @@ class UncountedPaginator(PaginatorBase):
         if not rows and wanted > 1:
             raise EmptyPage("That page is empty.")
         return UncountedPage(rows, wanted, self)
+
+    def get_page(self, number: Any) -> UncountedPage:
+        """The rows of a page; the first one's where there is no such page."""
+        try:
+            return self.page(number)
+        except (PageNotAnInteger, EmptyPage):
+            return self.page(1)
