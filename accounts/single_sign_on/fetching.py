@@ -5,27 +5,25 @@ that changes its mind in between leads nowhere else. Redirects are not followed.
 """
 
 import json
-import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-import certifi
 from django.conf import settings
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
+
+from accounts.egress import Address, NoSuchHost, addresses_of, inner, is_public, tls_context
 
 CONNECT_S = 5.0
 ALL_S = 10.0
 MOST_BYTES = 256 * 1024
 _PIECE = 16 * 1024
-
-_Address = IPv4Address | IPv6Address
 
 
 class FetchFailed(Exception):
@@ -89,21 +87,10 @@ def check_address(url: str) -> SplitResult:
     return parts
 
 
-def may_connect(address: _Address) -> bool:
+def may_connect(address: Address) -> bool:
     """Whether it is out in the internet, or in a network that the operator has named."""
-    inner = _inner(address)
-    if any(inner in network for network in _internal_networks()):
-        return True
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
-
-
-def _inner(address: _Address) -> _Address:
-    """The IPv4 address that an IPv6 one leads to, if it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in ip_network("64:ff9b::/96"):  # NAT64
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    target = inner(address)
+    return any(target in network for network in _internal_networks()) or is_public(address)
 
 
 def _internal_networks() -> list[Any]:
@@ -129,27 +116,20 @@ def _pool(parts: SplitResult) -> HTTPConnectionPool:
         address,
         parts.port or 443,
         timeout=timeout,
-        ssl_context=_tls(),
+        ssl_context=tls_context(),
         server_hostname=host,
         assert_hostname=host,
     )
 
 
-def _tls() -> ssl.SSLContext:
-    """The common authorities, and those that this machine trusts besides."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.load_default_certs()
-    return context
-
-
 def _address_of(host: str, port: int) -> str:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        found = addresses_of(host, port)
+    except NoSuchHost:
         raise FetchFailed(f"There is no host with the name {host}.") from None
-    for *_, address in found:
-        if may_connect(ip_address(str(address[0]).partition("%")[0])):
-            return str(address[0])
+    for address in found:
+        if may_connect(address):
+            return str(address)
     raise FetchFailed(
         f"{host} is an address inside this network, which is not asked. An operator of this "
         "service can allow it with SSO_INTERNAL_NETWORKS."
