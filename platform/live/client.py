@@ -160,6 +160,14 @@ class LiveSession:
         """PCM bytes given to `send_audio` that never went out, in this session's life."""
         return self._session.outbox.audio_dropped_bytes
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it can be left now and resumed elsewhere without anything being lost: it is
+        connected, all that was given to it is out, no answer is coming or owed, no call is open
+        and nobody speaks, as far as the service says so."""
+        session = self._session
+        return session.is_connected and session.is_idle and not session.outbox.size
+
     # -- Receiving -----------------------------------------------------------------------------
 
     async def receive(self) -> list[Event]:
@@ -211,9 +219,15 @@ class LiveSession:
     def send_video(self, frame: bytes, mime_type: str = "image/jpeg") -> None:
         """Send a picture of what the user sees or shows: JPEG or PNG, at most one a second.
 
-        Without a connection it is dropped. Raises as `send_text`.
+        Without a connection it is dropped; while the service is behind, the newest waits behind
+        everything else. Raises as `send_text`, but never for want of room.
         """
-        self._put(lambda: self._session.video(frame, mime_type))
+        if self._session.error is not None:
+            raise self._session.error
+        message = self._session.video(frame, mime_type)
+        if message and not self._write_now(message):
+            self._session.outbox.put_picture(message)
+            self._wake_writer()
 
     def send_text(self, text: str) -> None:
         """Send what the user typed; the model answers at once.

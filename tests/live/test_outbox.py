@@ -53,6 +53,41 @@ def test_audio_that_alone_is_too_big_is_dropped() -> None:
     assert outbox.pop() is None
 
 
+def test_the_newest_picture_waits_behind_everything_else() -> None:
+    outbox = Outbox()
+    outbox.put_picture(b"p1")
+    outbox.put_picture(b"p2")
+    outbox.put_audio(b"a1", 1)
+    outbox.put(b"t1")
+    assert outbox.size == 6
+    assert drain(outbox) == [b"a1", b"t1", b"p2"]
+    assert outbox.size == 0
+
+
+def test_a_picture_gives_way_and_never_takes_room() -> None:
+    outbox = Outbox(total_bytes=100, audio_bytes=60)
+    outbox.put_picture(b"p" * 90)
+    outbox.put_audio(b"a" * 20, 15)
+    assert outbox.size == 20
+    outbox.put_picture(b"p" * 81)
+    assert drain(outbox) == [b"a" * 20]
+    assert outbox.audio_dropped_bytes == 0
+    outbox.put_picture(b"p" * 50)
+    outbox.put(b"t" * 60)
+    assert drain(outbox) == [b"t" * 60]
+
+
+def test_a_picture_is_not_said_again_on_another_connection() -> None:
+    outbox = Outbox()
+    outbox.put_picture(b"p")
+    outbox.put(b"t")
+    outbox.forget_repeated()
+    assert drain(outbox) == [b"t"]
+    outbox.put_picture(b"p")
+    outbox.clear()
+    assert outbox.pop() is None
+
+
 def test_clearing_counts_the_audio() -> None:
     outbox = Outbox()
     outbox.put_audio(b"a" * 11, 8)
@@ -86,10 +121,16 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox.put_audio(b"a" * size, size)
         self.audio_given += size
 
+    @rule(size=st.integers(1, 120))
+    def put_picture(self, size: int) -> None:
+        self.outbox.put_picture(b"p" * size)
+
     @rule()
     def pop(self) -> None:
         message = self.outbox.pop()
-        if message is not None and message.startswith(b"t"):
+        if message is not None and message.startswith(b"p"):
+            assert self.outbox.size == 0  # nothing else waited
+        elif message is not None and message.startswith(b"t"):
             self.sent.append(message)
         elif message is not None:
             self.audio_sent += len(message)
@@ -102,7 +143,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for message in drain(self.outbox):
             if message.startswith(b"t"):
                 self.sent.append(message)
-            else:
+            elif message.startswith(b"a"):
                 self.audio_sent += len(message)
         assert self.sent == self.accepted
         assert self.audio_sent + self.outbox.audio_dropped_bytes == self.audio_given

@@ -14,7 +14,7 @@ from live.simulator.calling import Calling
 from live.simulator.closes import Refusal, invalid_argument, operation_not_implemented
 from live.simulator.fields import Fields, read_message
 from live.simulator.hearing import Began, Ended, Hearing
-from live.simulator.media import audio_rate, check_image
+from live.simulator.media import audio_rate, check_image, picture_size
 from live.simulator.schema import DEVELOPER_MESSAGE, VERTEX_MESSAGE
 from live.simulator.sessions import Role, Said, Session, Sessions
 from live.simulator.setup import Setup, content_text
@@ -126,7 +126,7 @@ class Conversation(Calling):
     def _see(self, blob: Fields, now: float) -> None:
         check_image(blob)
         if self.setup.covers_all_video or self._hearing.active:
-            self._memory.video_tokens += self.setup.frame_tokens
+            self._memory.see(picture_size(blob.get("data", b"")), self.setup.frame_tokens)
         self._limit_life(self.pace.video_session_life, now)
 
     def _manual_activity(self, name: str, now: float) -> None:

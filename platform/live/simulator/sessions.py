@@ -61,6 +61,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.video_tokens = 0
+        self.pictures = 0
+        self.last_picture = (0, 0)  # width and height in pixels
         self._turns: deque[Said] = deque()
         self._size = 0
 
@@ -80,6 +82,12 @@ class Memory:
         self._size += len(said.text.encode())
         while self._size > HISTORY_BYTES and len(self._turns) > 1:
             self._size -= len(self._turns.popleft().text.encode())
+
+    def see(self, size: tuple[int, int], tokens: int) -> None:
+        """Take in a picture of so many pixels."""
+        self.pictures += 1
+        self.last_picture = size
+        self.video_tokens += tokens
 
     def cut_to(self, target: int) -> None:
         """Forget the oldest until `target` tokens are left, and a turn of the user comes first."""

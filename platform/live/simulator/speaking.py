@@ -88,6 +88,8 @@ class Speaking(Talk):
             instruction=self._instruction,
             now=self._epoch + timedelta(seconds=when),
             seed=self._seed,
+            pictures=self._memory.pictures,
+            last_picture=self._memory.last_picture,
         )
         self._thought = thought_about(asked.text) if self.setup.thinks else ""
         if results:

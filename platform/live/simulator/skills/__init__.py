@@ -13,6 +13,7 @@ from live.simulator.skills.manners import farewell, greet, introduce, unheard
 from live.simulator.skills.recall import code_word, own_name, what_was_said
 from live.simulator.skills.search import read_pages, search
 from live.simulator.skills.shop import shop
+from live.simulator.skills.sight import look
 from live.simulator.skills.sums import work_out
 from live.simulator.skills.tricks import clock, count, repeat, spell, tell_story
 from live.simulator.tools import Tools
@@ -24,6 +25,7 @@ _SKILLS: tuple[Callable[[Asked], str | None], ...] = (
     repeat,
     code_word,
     own_name,
+    look,
     what_was_said,
     tell_story,
     count,

@@ -17,7 +17,8 @@ _FACT = re.compile(r"^\s*[-*]?\s*fact:\s*(\S.*?)\s*$", re.IGNORECASE | re.MULTIL
 class Asked:
     """`text` is what the person said since the last answer, `history` all before it.
 
-    `now` is the time of day, aware; `seed` chooses between equally good wordings.
+    `now` is the time of day, aware; `seed` chooses between equally good wordings. `pictures` is
+    how many the session has looked at, `last_picture` the newest one's width and height in pixels.
     """
 
     text: str
@@ -25,6 +26,8 @@ class Asked:
     instruction: str
     now: datetime
     seed: int = 0
+    pictures: int = 0
+    last_picture: tuple[int, int] = (0, 0)
 
     @cached_property
     def words(self) -> list[str]:
