@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -132,11 +133,29 @@ class Tenant(models.Model):
         default=False,
         help_text="Members without one set it up before anything else here works for them.",
     )
+    allows_visits = models.BooleanField(
+        "lets the operator look in",
+        default=False,
+        help_text="Operators of this service may look in, in a role of yours, to help you. They "
+        "give a reason, it lasts 30 minutes, and it is in your audit with all that they do.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     # What the active identity provider's settings say, for those who look at every request.
     requires_sign_on = models.BooleanField(default=False, editable=False)
     trusts_sign_on_factor = models.BooleanField(default=False, editable=False)
+
+    allows_recording = models.BooleanField(
+        "allows recordings",
+        default=False,
+        help_text="Whether agents may be set to keep what is heard, of people who agree to it.",
+    )
+    recordings_kept_days = models.PositiveSmallIntegerField(
+        "recordings are kept for days",
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="People are told before they agree. Then the sound is deleted; the words stay.",
+    )
 
     # Each holds an `accounts.limits.Limits`. The plan is the operators'; of it and the tenant's
     # own limits the smaller ones count.

@@ -3,10 +3,17 @@
 from accounts.leaving.decisions import leave_out, take
 from conversations.models import (
     Agent,
+    AgentTool,
+    AgentVersion,
+    AllowedHost,
     BudgetNotice,
+    Consent,
     Conversation,
     Event,
     Lease,
+    Recording,
+    ToolCall,
+    ToolServer,
     Turn,
     Usage,
     UsageDay,
@@ -27,16 +34,55 @@ take(
     *("text", "ref", "start_ms", "end_ms"),
 )
 take(Event, "id", "tenant_id", "conversation_id", "epoch", "seq", "kind", "ms", "data")
+take(
+    Recording,
+    *("id", "tenant_id", "conversation_id", "epoch", "side", "segment", "start_ms", "length_ms"),
+    *("lost_ms", "rate", "bytes", "sha256", "file", "created_at"),
+    noun=("piece of a recording", "pieces of recordings"),
+)
+take(
+    Consent,
+    *("id", "tenant_id", "conversation_id", "given_by", "given_at", "text_version", "kept_until"),
+)
 leave_out(Lease, "Which worker hosts a conversation now. It holds a secret of Google's, sealed.")
 take(
+    ToolCall,
+    *("id", "tenant_id", "conversation_id", "call", "name", "epoch", "state", "response"),
+    *("summary", "created_at", "ended_at"),
+)
+take(
     Conversation,
-    *("id", "tenant_id", "agent_id", "user_id", "state", "started_at", "ended_at", "end_reason"),
-    *("stop_reason", "first_words", "last_epoch", "last_seq"),
+    *("id", "tenant_id", "agent_id", "version_id", "user_id", "state", "started_at", "ended_at"),
+    *("end_reason", "stop_reason", "first_words", "last_epoch", "last_seq"),
     noun=("conversation", "conversations"),
+)
+_OF_ANY_TOOL = (
+    *("id", "tenant_id", "agent_id", "is_on", "behavior", "scheduling", "timeout_ms", "url"),
+    *("header_names", "name", "created_at"),
+)
+_SECRET = "It is a secret, and sealed."  # noqa: S105 - says so
+take(
+    AgentTool,
+    *(*_OF_ANY_TOOL, "kind", "description", "parameters", "method"),
+    left={
+        **dict.fromkeys(("sealed_headers", "sealed_secret", "sealed_old_secret"), _SECRET),
+        "old_secret_until": "It is of no use without the secret.",
+    },
+)
+take(
+    ToolServer,
+    *(*_OF_ANY_TOOL, "only", "listed", "listed_at", "asked_at", "list_fault"),
+    left={"sealed_headers": _SECRET},
+)
+take(AllowedHost, "id", "tenant_id", "name", "note", "created_at")
+take(
+    AgentVersion,
+    *("id", "tenant_id", "agent_id", "number", "content", "state", "created_at", "created_by_id"),
+    "published_at",
 )
 take(
     Agent,
     *("id", "tenant_id", "slug", "name", "description", "prompt", "model", "voice", "modality"),
-    *("limits", "created_at"),
+    *("recording", "limits", "created_at"),
     noun=("agent", "agents"),
 )

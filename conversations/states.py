@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+# The kind of the stored event that tells: the user wanted nothing more to be recorded.
+RECORDING_STOPPED = "recording-stopped"
+
 
 class ConversationState(StrEnum):
     WAITING = "waiting"  # nobody hosts it yet
@@ -60,6 +63,23 @@ class EndReason(StrEnum):
     POLICY_BLOCKED = "policy-blocked"
     OPENED_ELSEWHERE = "opened-elsewhere"
     NETWORK_LOST = "network-lost"
+
+
+class ToolKind(StrEnum):
+    """Who answers a tool's calls."""
+
+    HTTP = "http"  # a server of the tenant's, at one address
+    CLIENT = "client"  # the page, or the program that holds the conversation
+    MCP = "mcp"  # a server that speaks the Model Context Protocol
+
+
+class CallState(StrEnum):
+    """How a tool call ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    CANCELLED = "cancelled"
 
 
 class TokenKind(StrEnum):

@@ -25,7 +25,10 @@ from accounts.models import Membership, Tenant, User
 FORMAT, FORMAT_VERSION = "parley-archive", 1
 MANIFEST, README = "manifest.json", "README.txt"
 PIECE = 64 * 1024
-TENANT_FIELDS = ("id", "slug", "name", "state", "requires_mfa", "limits", "created_at")
+TENANT_FIELDS = (
+    *("id", "slug", "name", "state", "requires_mfa", "allows_recording", "recordings_kept_days"),
+    *("limits", "created_at"),
+)
 PERSON_FIELDS = ("id", "email", "name", "locale", "created_at")
 
 Pages = Iterator[list[dict[str, Any]]]

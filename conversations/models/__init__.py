@@ -1,8 +1,11 @@
 """What is kept of a conversation: who may talk to which agent, what was said, who hosts it."""
 
-from conversations.models.agents import Agent
+from conversations.models.agents import Agent, AgentVersion
+from conversations.models.calls import ToolCall
 from conversations.models.conversation import Conversation, Event
 from conversations.models.leases import LEASE_TERM, Claim, Lease
+from conversations.models.recordings import Consent, Recording
+from conversations.models.tools import AgentTool, AllowedHost, ToolServer
 from conversations.models.turns import Turn
 from conversations.models.usage import Amounts, BudgetNotice, Price, Usage, UsageDay
 from conversations.models.workers import WorkerProcess
@@ -10,13 +13,20 @@ from conversations.models.workers import WorkerProcess
 __all__ = [
     "LEASE_TERM",
     "Agent",
+    "AgentTool",
+    "AgentVersion",
+    "AllowedHost",
     "Amounts",
     "BudgetNotice",
     "Claim",
+    "Consent",
     "Conversation",
     "Event",
     "Lease",
     "Price",
+    "Recording",
+    "ToolCall",
+    "ToolServer",
     "Turn",
     "Usage",
     "UsageDay",

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantOwned
-from conversations.models.agents import Agent
+from conversations.models.agents import Agent, AgentVersion
 from conversations.models.choices import choices
 from conversations.states import ConversationState, EndReason
 
@@ -19,6 +19,10 @@ class Conversation(TenantOwned):
     """
 
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="conversations")
+    # What it runs with. None for those that are older than versions.
+    version = models.ForeignKey(
+        AgentVersion, models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
     user = models.ForeignKey(
         "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+"
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Coalesce, Now
 
 from accounts.keyset import SealedField, Unsealable
 from accounts.models import Credential
@@ -21,6 +21,10 @@ LEASE_TERM = timedelta(seconds=3)
 # A conversation keeps its place among those at the same time for so long after its lease ran
 # out: while it waits for its first worker, and while it goes from one worker to the next.
 PLACE_TERM = timedelta(seconds=30)
+# Who has not asked for so long has left the line; who asks again within the longer time, after
+# a cut, has kept its place.
+IN_LINE_TERM = timedelta(seconds=6)
+KEEPS_PLACE_TERM = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,12 @@ class LeaseQuerySet(TenantQuerySet["Lease"]):
             conversation_id__in=open_ones,
             expires_at__lte=Now(),
         ).update(
-            worker=worker, address=address, epoch=F("epoch") + 1, expires_at=Now() + LEASE_TERM
+            worker=worker,
+            address=address,
+            epoch=F("epoch") + 1,
+            expires_at=Now() + LEASE_TERM,
+            wanted_at=None,
+            asked_at=None,
         )
         if not won:
             return None
@@ -77,8 +86,36 @@ class LeaseQuerySet(TenantQuerySet["Lease"]):
         """The conversations that count as being held at the same time: a worker hosts them, or
         did, or was asked to, less than PLACE_TERM ago. One that is paused for longer counts
         again when it is continued."""
-        recent = self.filter(expires_at__gt=Now() - PLACE_TERM)
+        recent = self.filter(
+            Q(expires_at__gt=Now() - PLACE_TERM) | Q(asked_at__gt=Now() - PLACE_TERM)
+        )
         return recent.exclude(conversation__state=ConversationState.ENDED)
+
+    def stand_in_line(self, conversation_id: uuid.UUID) -> int | None:
+        """The conversation waits for room, from now on or still. Returns its place, from 1; None
+        if a worker has it, or it has ended."""
+        mine = self.filter(conversation_id=conversation_id, expires_at__lte=Now())
+        kept = Case(When(asked_at__gt=Now() - KEEPS_PLACE_TERM, then=F("wanted_at")))
+        mine.update(wanted_at=Coalesce(kept, Now()), asked_at=Now())
+        lease_id = mine.values_list("id", flat=True).first()
+        if lease_id is None:
+            return None
+        # The time never leaves the database: SQLite compares times as texts, and Python's are
+        # written with more digits.
+        since = mine.values("wanted_at")[:1]
+        earlier = Q(wanted_at__lt=since) | Q(wanted_at=since, id__lt=lease_id)
+        return self.in_line().filter(earlier).count() + 1
+
+    def in_line(self) -> LeaseQuerySet:
+        """The conversations that wait for room, who came first comes first."""
+        waiting = self.filter(expires_at__lte=Now(), asked_at__gt=Now() - IN_LINE_TERM)
+        return waiting.exclude(wanted_at=None).order_by("wanted_at", "id")
+
+    def drop_unhosted(self, conversation_id: uuid.UUID) -> bool:
+        """Nobody shall host the conversation any more. False if a worker has it already."""
+        mine = self.filter(conversation_id=conversation_id, expires_at__lte=Now())
+        deleted, _ = mine.delete()
+        return bool(deleted)
 
     def holder(self, conversation_id: uuid.UUID) -> tuple[str, int] | None:
         """Return (link address, epoch) of the living worker that hosts the conversation."""
@@ -101,6 +138,9 @@ class Lease(TenantOwned):
     credential = models.ForeignKey(
         Credential, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    # Since when it stands in line for a worker with room, and when that was last said.
+    wanted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     sealed_handle = SealedField(
         purpose="handle", row="conversation_id", null=True, blank=True, editable=False
     )
@@ -111,6 +151,11 @@ class Lease(TenantOwned):
         indexes = [
             models.Index(fields=["worker"], name="lease_of_worker"),
             models.Index(fields=["expires_at"], name="lease_by_expiry"),
+            models.Index(
+                fields=["wanted_at"],
+                name="lease_in_line",
+                condition=Q(wanted_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,10 +18,10 @@ class WorkerProcessQuerySet(models.QuerySet["WorkerProcess"]):
         self.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
         self.create(name=name, address=address, capacity=capacity)
 
-    def report(self, name: str, *, drained: bool) -> bool:
+    def report(self, name: str, *, drained: bool, has_room: bool | None, lag_ms: int) -> bool:
         """A worker lives. Returns whether somebody has asked it to drain."""
         row = self.filter(name=name)
-        row.update(seen_at=Now(), is_drained=drained)
+        row.update(seen_at=Now(), is_drained=drained, has_room=has_room, lag_ms=lag_ms)
         return row.exclude(drain_asked_at=None).exists()
 
     def living(self) -> WorkerProcessQuerySet:
@@ -42,6 +42,10 @@ class WorkerProcess(models.Model):
     seen_at = models.DateTimeField("last seen", db_default=Now())
     drain_asked_at = models.DateTimeField(null=True, blank=True)
     is_drained = models.BooleanField(default=False)
+    # Whether it takes one more conversation; None while it drains, when others are to come.
+    has_room = models.BooleanField(null=True, default=True)
+    # How late its event loop wakes, smoothed; conversations wait in it.
+    lag_ms = models.PositiveIntegerField("lag in ms", default=0)
 
     objects = WorkerProcessQuerySet.as_manager()
 

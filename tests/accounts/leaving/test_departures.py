@@ -55,10 +55,11 @@ def test_effects_count_what_goes(cast: Cast, furnished: str) -> None:
     assert told == [
         "1 agent",
         "1 conversation",
+        "0 pieces of recordings",
         "5 members",
         "1 Gemini credential",
         "1 API key",
-        f"{told[5].split()[0]} audit entries",
+        f"{told[6].split()[0]} audit entries",
         "1 stored file",
     ]
 

@@ -10,7 +10,7 @@ from conversations.models import Conversation, Turn
 from conversations.states import EndReason
 
 # Columns that stay inside: how it is hosted and who is asked to stop it.
-INSIDE = {"tenant", "stop_reason", "last_epoch", "last_seq"}
+INSIDE = {"tenant", "version", "stop_reason", "last_epoch", "last_seq"}
 
 
 def test_every_column_of_a_conversation_is_told_or_kept_on_purpose() -> None:

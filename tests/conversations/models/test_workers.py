@@ -23,7 +23,10 @@ def test_a_silent_worker_is_not_listed_and_a_lost_one_is_forgotten() -> None:
 
 def test_a_report_brings_what_the_operator_asked() -> None:
     WorkerProcess.objects.enrol("w", "tcp://w:1", 10)
-    assert not WorkerProcess.objects.report("w", drained=False)
+    assert not WorkerProcess.objects.report("w", drained=False, has_room=False, lag_ms=12)
+    row = WorkerProcess.objects.get()
+    assert (row.is_drained, row.has_room, row.lag_ms) == (False, False, 12)
     WorkerProcess.objects.update(drain_asked_at=timezone.now())
-    assert WorkerProcess.objects.report("w", drained=True)
-    assert WorkerProcess.objects.get().is_drained
+    assert WorkerProcess.objects.report("w", drained=True, has_room=None, lag_ms=0)
+    row = WorkerProcess.objects.get()
+    assert (row.is_drained, row.has_room, row.lag_ms) == (True, None, 0)
