@@ -12,7 +12,7 @@ from .listener import Listener
 from .memory import listen_memory
 from .pool import LinkPool
 from .stream import LinkStream
-from .tcp import listen
+from .tcp import format_address, listen
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -25,6 +25,7 @@ __all__ = [
     "LinkRefused",
     "LinkStream",
     "Listener",
+    "format_address",
     "listen",
     "listen_memory",
 ]

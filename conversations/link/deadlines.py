@@ -9,14 +9,15 @@ from typing import Final
 class Limits:
     """Bounds of one connection; times in seconds.
 
-    After `ping` of silence the peer is asked for a sign of life; after `dead` of it, it is gone.
+    After `ping` of silence the peer is asked for a sign of life; after `dead` of it, it is gone:
+    about when a worker that hangs has lost its leases, so that its pages look for another one.
     The connecting end leaves when no stream was open for `unused`.
     """
 
     streams: int = 4096
     handshake: float = 5.0
-    ping: float = 5.0
-    dead: float = 15.0
+    ping: float = 1.0
+    dead: float = 4.0
     unused: float = 60.0
 
 

@@ -12,13 +12,13 @@ class TokenBucket:
         self._tokens = burst
         self._filled_at = now
 
-    def take(self, now: float) -> float:
-        """Take one token. Returns 0, or the seconds until there will be one."""
+    def take(self, now: float, tokens: float = 1) -> float:
+        """Take one token, or some. Returns 0, or the seconds until there will be so many."""
         self._fill(now)
-        if self._tokens >= 1:
-            self._tokens -= 1
+        if self._tokens >= tokens:
+            self._tokens -= tokens
             return 0.0
-        return (1 - self._tokens) / self.per_s
+        return (tokens - self._tokens) / self.per_s
 
     def change(self, *, per_s: float, burst: float, now: float) -> None:
         """Other limits from now on. What was taken stays taken."""

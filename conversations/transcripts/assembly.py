@@ -19,7 +19,14 @@ from typing import Any
 import live
 from accounts.limits import LimitKind
 from conversations import protocol as p
-from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
+from conversations.states import (
+    RECORDING_STOPPED,
+    AgentState,
+    ConversationState,
+    EndReason,
+    Speaker,
+    TurnState,
+)
 from conversations.transcripts.records import EventRecord, TurnRecord
 
 NOTHING: Sequence[p.Event] = ()
@@ -76,6 +83,8 @@ class Assembly:
                 self._interrupted(ms)
             case live.TurnComplete():
                 self._turn_complete(ms)
+            case live.ToolCall():
+                self._agent_is(AgentState.USING_TOOL, ms)
         return self._take_out()
 
     def typed(self, ref: str, text: str, ms: int) -> Sequence[p.Event]:
@@ -85,6 +94,12 @@ class Assembly:
         self._append(self._user, text, ms)
         self._end_turn(Speaker.USER, TurnState.FINAL, ms)
         self._agent_is(AgentState.THINKING, ms)
+        return self._take_out()
+
+    def answered(self, ms: int) -> Sequence[p.Event]:
+        """No tool is used any more: the model goes on with what it was told."""
+        if self.picture.agent == AgentState.USING_TOOL:
+            self._agent_is(AgentState.THINKING, ms)
         return self._take_out()
 
     def state(self, state: ConversationState, ms: int) -> Sequence[p.Event]:
@@ -97,6 +112,19 @@ class Assembly:
     def notice(self, code: str, text: str, ms: int) -> Sequence[p.Event]:
         self._emit(p.Notice(epoch=self.epoch, seq=self._next(), ms=ms, code=code, text=text))
         return self._take_out()
+
+    def recording(self, on: bool, ms: int) -> Sequence[p.Event]:
+        """What is heard is being kept from now on, or not any more."""
+        if on != self.picture.recording:
+            self._emit(p.Recording(epoch=self.epoch, seq=self._next(), ms=ms, on=on))
+        return self._take_out()
+
+    def recording_stopped(self, ms: int) -> Sequence[p.Event]:
+        """The user wants nothing to be kept any more: no worker begins again."""
+        told = self.recording(False, ms)
+        if told:
+            self.events.append(EventRecord(self.epoch, self.seq, RECORDING_STOPPED, ms, {}))
+        return told
 
     def warned(
         self, what: LimitKind, ms: int, *, left_ms: int | None, percent: int | None

@@ -1,5 +1,5 @@
 """Hosts many upstream sessions in one process."""
 
-from conversations.worker.worker import Worker, WorkerOptions
+from conversations.worker.worker import DRAIN_S, Worker, WorkerOptions
 
-__all__ = ["Worker", "WorkerOptions"]
+__all__ = ["DRAIN_S", "Worker", "WorkerOptions"]

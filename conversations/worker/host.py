@@ -22,23 +22,25 @@ from accounts.failover.line import Line
 from conversations import protocol as p
 from conversations.link import LinkClosed, LinkStream
 from conversations.quotas.timekeeper import Standing, Timekeeper
+from conversations.recordings.tape import Keep, Tape
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
 from conversations.transcripts.assembly import Assembly
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
+from conversations.underway import Tally, closing
 from conversations.usage.meter import Meter
+from conversations.worker.calls import ToolCalls
 from conversations.worker.loading import Case
+from conversations.worker.presence import Presence, TooManyObservers
 from conversations.worker.ring import EventRing
+from conversations.worker.said import history, unanswered
+from conversations.worker.senses import Senses
+from conversations.worker.standstill import Standstill, never
 from conversations.worker.texts import UPSTREAM_BEHIND, TextGate
 from conversations.worker.viewer import Viewer
-from live.messages import Content, text_content
+from live.messages import Content
 
 log = logging.getLogger(__name__)
-
-# How many turns a fresh session is seeded with.
-HISTORY_TURNS = 40
-# A speaker's name in the Live API's contents.
-ROLES = {Speaker.USER: "user", Speaker.AGENT: "model"}
 
 END_REASONS: tuple[tuple[type[live.LiveError], EndReason], ...] = (
     (live.CredentialError, EndReason.CREDENTIAL_PROBLEM),
@@ -79,12 +81,19 @@ class SessionHost:
         office: Office,
         *,
         clock: Callable[[], float] = time.monotonic,
+        standstill: Standstill | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self.case = case
         self.epoch = case.epoch
         self.ring = EventRing()
         self.viewers: set[Viewer] = set()
+        self.presence: Presence[Viewer] = Presence()
+        self._tally = Tally()
+        self._is_leaving = False
+        self._standstill = standstill or never()
         self.end_reason: EndReason | None = None
+        self.is_fenced = False
         self.left_at: float | None = clock()
         self._office = office
         self._clock = clock
@@ -96,6 +105,7 @@ class SessionHost:
         self._taken: Batch | None = None
         self._farewell: Sequence[p.Event] = ()
         self._upstream = opener(self.history, unanswered(case.picture))
+        self._senses = Senses(lambda: self._upstream, clock)
         self._task: asyncio.Task[None] | None = None
         self._is_between_lines = False
         self._timekeeper = Timekeeper()
@@ -104,16 +114,25 @@ class SessionHost:
         known = (turn.ref for turn in case.picture.turns if turn.ref)
         self._texts = TextGate(known, clock)
         self._meter = Meter(case.account, epoch=case.epoch, began=case.began)
+        self._tape = Tape(self._ms(), keep)
+        self._calls = ToolCalls(case.caller, case.toolbox, self, case.lost_calls)
 
     # --- life -------------------------------------------------------------------
 
     def start(self) -> None:
         self._publish(self._assembly.state(ConversationState.WAITING, self._ms()))
+        self._publish(self._assembly.recording(self._tape.is_on, self._ms()))
         self._upstream.start()
         self._task = asyncio.create_task(self._listen_to_upstream(), name="upstream")
 
     async def leave_upstream(self) -> None:
-        """Close the upstream session, with a close frame, and wait until it is closed."""
+        """Close the upstream session, with a close frame, and wait until it is closed.
+
+        What a page says from now on stays with its web process, for the next host.
+        """
+        self._is_leaving = True
+        self._senses.close()
+        await self._calls.aclose()
         await self._upstream.close()
         self._meter.left(self._age_s())
         if self._task is not None:
@@ -122,7 +141,9 @@ class SessionHost:
 
     def close_turns(self) -> None:
         """Nothing more will be said here: what is open ends now."""
-        self._publish(self._assembly.cut(self._ms()))
+        ms = self._ms()
+        self._publish([*self._assembly.cut(ms), *self._assembly.recording(False, ms)])
+        self._tape.end(ms)
 
     def pause(self) -> None:
         self._publish(self._assembly.state(ConversationState.PAUSED, self._ms()))
@@ -137,12 +158,17 @@ class SessionHost:
 
     def close_viewers(self, reason: str) -> None:
         for viewer in list(self.viewers):
-            viewer.close(reason)
+            viewer.close(closing(reason, self._tally.of(viewer.line)))
         self.viewers.clear()
 
     @property
     def is_busy(self) -> bool:
         return self._assembly.picture.agent in BUSY
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody speaks, nothing is owed and no tool runs: a moment to hand it on."""
+        return self._assembly.picture.agent not in ACTIVE and self._upstream.is_at_rest
 
     # --- limits ----------------------------------------------------------------------
 
@@ -152,7 +178,9 @@ class SessionHost:
 
     def mind_limits(self) -> EndReason | None:
         """Tell the viewers what is near. Returns why the conversation has to end now, if so."""
+        self._tell_lost()
         ms = self._ms()
+        self._tape.pass_time(ms)
         at_pause = self._assembly.picture.agent not in ACTIVE
         if not at_pause:
             self._active_ms = ms
@@ -216,12 +244,20 @@ class SessionHost:
 
     # --- viewers ---------------------------------------------------------------------
 
-    def view(self, stream: LinkStream, *, epoch: int, seq: int) -> None:
+    def view(self, stream: LinkStream, attach: p.Attach) -> None:
         """Attach a socket; it gets what it misses, or a snapshot."""
-        viewer = Viewer(stream, self, epoch=epoch, seq=seq)
+        viewer = Viewer(stream, self, epoch=attach.epoch, seq=attach.seq, line=attach.line)
+        try:
+            gone = self.presence.come(viewer, attach.page, attach.mode)
+        except TooManyObservers:
+            stream.close(p.STREAM_CROWDED)
+            return
+        for other in gone:
+            self.viewers.discard(other)
+            other.close(p.STREAM_TAKEN)
+        viewer.confirm(p.Taken(self._tally.of(viewer.line)))
         self.viewers.add(viewer)
-        self.left_at = None
-        viewer.pump()
+        self._tell_presence()
         task = asyncio.create_task(self._listen(viewer), name="viewer")
         task.add_done_callback(lambda _: self._forget(viewer))
 
@@ -235,35 +271,69 @@ class SessionHost:
         try:
             while True:
                 frame = await viewer.stream.receive()
+                if not self._standstill.is_over():
+                    await self._standstill.wait()
+                if self._is_leaving:
+                    continue
                 self._take_input(viewer, frame)
                 viewer.stream.consumed(len(frame))
+                if (taken := self._tally.count(viewer.line)) is not None:
+                    viewer.confirm(taken)
         except LinkClosed:
             pass
 
     def _forget(self, viewer: Viewer) -> None:
         self.viewers.discard(viewer)
         viewer.close("")
-        if not self.viewers:
-            self.left_at = self._clock()
+        if self.presence.go(viewer):
+            self._tell_presence()
+
+    def _tell_presence(self) -> None:
+        """Somebody came or went: each socket learns what it is, and we whether we are deserted."""
+        owned = self.presence.owner is not None
+        left_at = self._clock() if self.left_at is None else self.left_at
+        self.left_at = None if owned else left_at
+        for viewer in self.viewers:
+            viewer.stand(p.Presence(role=self.presence.role_of(viewer), owned=owned))
 
     # --- input ---------------------------------------------------------------------
 
     def _take_input(self, viewer: Viewer, frame: bytes) -> None:
         if self.end_reason is not None:
             return
-        if frame[0] == p.AUDIO:
-            self._upstream.send_audio(frame[p.HEADER.size :])
+        if self.presence.owner is not viewer:
+            if frame[0] not in (p.AUDIO, p.PICTURE):
+                viewer.tell(p.READ_ONLY)
             return
-        match p.client_decoder.decode(frame):
+        if frame[0] == p.AUDIO:
+            self._senses.hear(frame[p.HEADER.size :])
+            self._tape.hear(frame[p.HEADER.size :], self._ms())
+            self._tell_lost()
+        elif frame[0] == p.PICTURE:
+            self._senses.show(frame[p.HEADER.size :])
+        else:
+            self._take_message(viewer, p.client_decoder.decode(frame))
+
+    def _take_message(self, viewer: Viewer, message: p.ClientMessage) -> None:
+        match message:
             case p.SendText(id=ref, text=text):
                 self._take_text(viewer, ref, text)
             case p.AudioEnd():
                 with suppress(live.LiveError):  # an ended session hears nothing anyway
                     self._upstream.end_audio()
+            case p.StopRecording():
+                self._tape.stop(self._ms())
+                self._publish(self._assembly.recording_stopped(self._ms()))
             case p.Stay():
                 self._active_ms = self._ms()
             case p.End():
                 self._office.wants_end(self, EndReason.USER_LEFT)
+
+    def _tell_lost(self) -> None:
+        """The model's side takes too slowly what its user says: who speaks has to know."""
+        owner = self.presence.owner
+        if owner is not None and (gap := self._senses.lost()) is not None:
+            owner.tell(gap)
 
     def _take_text(self, viewer: Viewer, ref: str, text: str) -> None:
         if self._texts.knows(ref):
@@ -288,6 +358,10 @@ class SessionHost:
     async def _listen_to_upstream(self) -> None:
         try:
             while events := await self._upstream.receive():
+                if not self._standstill.is_over():
+                    await self._standstill.wait()
+                if self.is_fenced:
+                    return
                 self.hear(events)
         except live.LiveError as error:
             self.give_up(error)
@@ -334,6 +408,7 @@ class SessionHost:
         match event:
             case live.Audio():
                 self._publish(self._assembly.upstream(event, ms))
+                self._tape.play(event.data, ms)
                 for viewer in self.viewers:
                     viewer.offer_audio(self._assembly.stream, event.data)
             case live.Usage():
@@ -342,6 +417,8 @@ class SessionHost:
                 self._meter.connected(self._age_s())
                 if event.renewed:
                     self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, ms))
+                else:
+                    self._calls.answer_lost()
                 self._publish(self._assembly.state(ConversationState.LIVE, ms))
             case live.Disconnected():
                 self._meter.left(self._age_s())
@@ -351,12 +428,25 @@ class SessionHost:
                     self._publish(self._assembly.notice("upstream-lost", UPSTREAM_LOST, ms))
             case _:
                 self._publish(self._assembly.upstream(event, ms))
+                self._calls.hear(event)
+
+    def tell_model(self, answer: live.FunctionResponse) -> None:
+        """How a tool call ended."""
+        try:
+            self._upstream.send_tool_responses([answer])
+        except live.LiveError as error:
+            log.warning("a tool's answer was not taken: %s", error.code)
+
+    def tell_pages(self, code: str, text: str) -> None:
+        """A line on the timeline about a tool call; the model goes on when none is open."""
+        ms = self._ms()
+        self._publish(self._assembly.notice(code, text, ms))
+        if not self._calls:
+            self._publish(self._assembly.answered(ms))
 
     def history(self) -> list[Content]:
         """What was said, as Live API contents, for a session that begins anew."""
-        turns = self._assembly.picture.turns
-        said = [turn for turn in turns if turn.text and turn.speaker in ROLES]
-        return [text_content(ROLES[turn.speaker], turn.text) for turn in said[-HISTORY_TURNS:]]
+        return history(self._assembly.picture)
 
     # --- parts ---------------------------------------------------------------------
 
@@ -367,9 +457,10 @@ class SessionHost:
         for event in events:
             self.ring.append(p.encode(event))
             if isinstance(event, p.Interrupted):
+                self._tape.cut(event.ms)
                 for viewer in self.viewers:
                     viewer.drop_audio()
-            urgent = urgent or isinstance(event, p.TurnEnded)
+            urgent = urgent or isinstance(event, p.TurnEnded | p.Recording)
             if isinstance(event, p.TurnStarted | p.TurnText):
                 self._active_ms = event.ms
         for viewer in self.viewers:
@@ -386,17 +477,6 @@ class SessionHost:
 
     def _age_s(self) -> float:
         return self._clock() - self._began
-
-
-def unanswered(picture: p.Picture) -> list[str]:
-    """The user's last texts, which nobody answered."""
-    texts: list[str] = []
-    for turn in reversed(picture.turns):
-        if turn.text and turn.speaker in ROLES:
-            if turn.speaker != Speaker.USER:
-                break
-            texts.insert(0, turn.text)
-    return texts
 
 
 def line_changes(wait_s: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -19,9 +19,14 @@ from conversations import protocol as p
 from conversations.models import Agent, Claim, Conversation, Lease, Turn
 from conversations.quotas.running import UNLIMITED, standings
 from conversations.quotas.timekeeper import Standing
+from conversations.recordings.consent import is_recorded
+from conversations.recordings.storing import Whose
 from conversations.states import ConversationState
+from conversations.tools.ledger import Host, OpenCall, give_up
+from conversations.tools.toolbox import Toolbox, toolbox_of
 from conversations.transcripts.picture import load_picture
 from conversations.usage.records import Account
+from conversations.versions import as_talked_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,19 @@ class Case:
     config: live.SessionConfig
     line: Line
     standing: Standing = UNLIMITED
+    is_recorded: bool = False
+    toolbox: Toolbox = field(default_factory=Toolbox)
+    lost_calls: Sequence[OpenCall] = ()
+
+    @property
+    def caller(self) -> Host:
+        """Under what its tool calls are noted."""
+        return Host(self.conversation_id, self.tenant_id, self.epoch)
+
+    @property
+    def whose(self) -> Whose:
+        """What its recordings are filed under."""
+        return Whose(self.conversation_id, self.tenant_id, self.epoch)
 
 
 def claim(conversation_id: uuid.UUID, worker: str, address: str) -> Case | None:
@@ -54,10 +72,12 @@ def claim(conversation_id: uuid.UUID, worker: str, address: str) -> Case | None:
 def load(claim: Claim) -> Case:
     with transaction.atomic():
         close_older_turns(claim)
-        conversation = Conversation.objects.select_related("agent", "lease").get(
+        conversation = Conversation.objects.select_related("agent", "version", "lease").get(
             id=claim.conversation_id
         )
         picture = load_picture(conversation)
+    agent = as_talked_to(conversation)
+    toolbox = toolbox_of(agent)
     picture.state = ConversationState.WAITING
     line = best_line(claim.tenant_id, timezone.now())
     put_on(claim.conversation_id, claim.epoch, line)
@@ -70,9 +90,12 @@ def load(claim: Claim) -> Case:
         picture=picture,
         age_s=(timezone.now() - conversation.started_at).total_seconds(),
         handle=conversation.lease.open_handle(),
-        config=session_config(conversation.agent),
+        config=session_config(agent, toolbox),
         line=line,
         standing=standings([claim.conversation_id])[claim.conversation_id],
+        is_recorded=is_recorded(conversation),
+        toolbox=toolbox,
+        lost_calls=give_up(Host(claim.conversation_id, claim.tenant_id, claim.epoch)),
     )
 
 
@@ -135,10 +158,11 @@ def live_session(
     return live.LiveSession(session, live.Dialer(endpoint=case.line.endpoint, auth=case.line.auth))
 
 
-def session_config(agent: Agent) -> live.SessionConfig:
+def session_config(agent: Agent, toolbox: Toolbox) -> live.SessionConfig:
     return live.SessionConfig(
         model=agent.model,
         system_instruction=agent.prompt,
         voice=agent.voice,
         modalities=(agent.modality,),
+        tools=toolbox.declarations,
     )

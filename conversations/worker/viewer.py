@@ -19,6 +19,8 @@ from conversations.worker.ring import EventRing
 
 # About 20 s of speech: more than this late, words are better read than heard.
 AUDIO_BYTES = 1024 * 1024
+# Errors and the like that wait for a socket; more of them would say nothing new.
+WORDS = 64
 BYTES_PER_MS = p.OUTPUT_RATE_HZ * 2 // 1000
 
 
@@ -32,15 +34,21 @@ class Source(Protocol):
 
 
 class Viewer:
-    def __init__(self, stream: LinkStream, source: Source, *, epoch: int, seq: int) -> None:
+    def __init__(
+        self, stream: LinkStream, source: Source, *, epoch: int, seq: int, line: str = ""
+    ) -> None:
         self.stream = stream
+        self.line = line
         self._source = source
         self._audio: deque[bytes] = deque()
         self.audio_bytes = 0
         self._audio_seq = 0
-        self._gap_bytes = 0
-        self._gap_stream = 0
+        self._gaps: dict[int, int] = {}  # bytes by stream
+        self._words: deque[bytes] = deque(maxlen=WORDS)
+        self._taken: bytes | None = None
         self._greeting: bytes | None = None
+        self._standing: p.Presence | None = None
+        self._told_standing: p.Presence | None = None
         self._seq = seq
         self._waiter: asyncio.Task[None] | None = None
         if epoch == source.epoch and source.ring.holds_after(seq):
@@ -57,20 +65,31 @@ class Viewer:
             return
         self._audio.append(frame)
         self.audio_bytes += len(frame)
-        self._gap_stream = stream
         while self.audio_bytes > AUDIO_BYTES:
             self._forget(self._audio.popleft())
         self.pump()
 
-    def tell(self, error: p.Error) -> None:
-        """Send an error to this socket alone. A socket that takes nothing now does not get it."""
-        self._send(p.encode(error))
+    def tell(self, message: p.Error | p.Gap) -> None:
+        """Say something to this socket alone, as soon as it takes anything."""
+        self._words.append(p.encode(message))
+        self.pump()
+
+    def confirm(self, taken: p.Taken) -> None:
+        """Say how much of what it sends was dealt with; what was not said yet is out of date."""
+        if self.line:  # otherwise it does not want to know
+            self._taken = p.encode(taken)
+            self.pump()
+
+    def stand(self, presence: p.Presence) -> None:
+        """This socket's part in the conversation, told as soon as it takes anything."""
+        self._standing = presence
+        self.pump()
 
     def drop_audio(self) -> None:
         """The answer was interrupted: nobody wants to hear the rest of it."""
         self._audio.clear()
         self.audio_bytes = 0
-        self._gap_bytes = 0
+        self._gaps.clear()
 
     def pump(self) -> None:
         """Send what the link has credit for."""
@@ -86,21 +105,45 @@ class Viewer:
 
     def _is_current(self) -> bool:
         return (
-            self._greeting is None and not self._gap_bytes and self._seq == self._source.ring.last
+            self._greeting is None
+            and self._standing == self._told_standing
+            and not self._gaps
+            and not self._words
+            and self._seq == self._source.ring.last
         )
 
     def _step(self) -> bool:
         """Send one frame; False when there is nothing more to send now."""
-        if self._greeting is not None:
-            if not self._send(self._greeting):
-                return False
-            self._greeting = None
-            return True
-        if self._seq != self._source.ring.last:
-            return self._send_event()
-        if self._gap_bytes:
-            return self._send_gap()
-        return bool(self._audio) and self._send_audio()
+        due = (
+            (self._taken is not None, self._send_taken),
+            (self._standing != self._told_standing, self._send_standing),
+            (self._greeting is not None, self._send_greeting),
+            (self._words, self._send_words),
+            (self._seq != self._source.ring.last, self._send_event),
+            (self._gaps, self._send_gap),
+            (self._audio, self._send_audio),
+        )
+        send = next((send for is_due, send in due if is_due), None)
+        return send is not None and send()
+
+    def _send_taken(self) -> bool:
+        if self._taken is not None and not self._send(self._taken):
+            return False
+        self._taken = None
+        return True
+
+    def _send_standing(self) -> bool:
+        presence = self._standing
+        if presence is not None and not self._send(p.encode(presence)):
+            return False
+        self._told_standing = presence
+        return True
+
+    def _send_greeting(self) -> bool:
+        if self._greeting is not None and not self._send(self._greeting):
+            return False
+        self._greeting = None
+        return True
 
     def _send_event(self) -> bool:
         ring = self._source.ring
@@ -114,11 +157,17 @@ class Viewer:
         self._seq = ring.last
         return True
 
-    def _send_gap(self) -> bool:
-        gap = p.Gap(stream=self._gap_stream, ms=self._gap_bytes // BYTES_PER_MS)
-        if not self._send(p.encode(gap)):
+    def _send_words(self) -> bool:
+        if not self._send(self._words[0]):
             return False
-        self._gap_bytes = 0
+        self._words.popleft()
+        return True
+
+    def _send_gap(self) -> bool:
+        stream, size = next(iter(self._gaps.items()))
+        if not self._send(p.encode(p.Gap(stream=stream, ms=size // BYTES_PER_MS))):
+            return False
+        del self._gaps[stream]
         return True
 
     def _send_audio(self) -> bool:
@@ -129,7 +178,8 @@ class Viewer:
 
     def _forget(self, frame: bytes) -> None:
         self.audio_bytes -= len(frame)
-        self._gap_bytes += len(frame) - p.HEADER.size
+        _, stream, _, _ = p.HEADER.unpack_from(frame)
+        self._gaps[stream] = self._gaps.get(stream, 0) + len(frame) - p.HEADER.size
 
     def _send(self, frame: bytes) -> bool:
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
-import random
 import secrets
 import socket
 import time
@@ -20,7 +20,7 @@ import msgspec
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from accounts.credentials import CredentialsResting, CredentialUnusable
+from accounts.credentials import CredentialUnusable
 from accounts.database import in_database
 from accounts.failover.failures import Failure
 from accounts.tenancy import platform_scope
@@ -28,33 +28,46 @@ from conversations import bus as b
 from conversations import protocol as p
 from conversations.bus import Bus
 from conversations.link import LinkStream, Listener, listen, listen_memory
-from conversations.models import Conversation, Lease, WorkerProcess
+from conversations.models import Lease, WorkerProcess
+from conversations.recordings.recorder import Recorder
 from conversations.states import EndReason
+from conversations.worker.drain import LOOK_AGAIN_S, Drain
 from conversations.worker.host import SessionHost
+from conversations.worker.intake import Intake, reason_of
+from conversations.worker.lag import LagGauge
 from conversations.worker.limits import LimitsWatch
-from conversations.worker.loading import Case, Change, change_line, claim, live_session
+from conversations.worker.loading import Case, Change, change_line, live_session
+from conversations.worker.standstill import Standstill
 from conversations.worker.store import Store
 
 log = logging.getLogger(__name__)
 
 RENEW_S = 1.0
 # A conversation that nobody looks at keeps its host for this long, then it is paused.
-DETACHED_S = 60.0
-# The busier a worker, the later it answers, so that conversations go where there is room.
-CLAIM_PAUSE_S = 0.2
-# How often a drain looks for a host that has become idle.
-LOOK_AGAIN_S = 0.1
+# The page's own clock began at its last frame, and to connect takes a moment.
+DETACHED_S = p.RESUME_WINDOW_S + 5.0
+# Conversations have pauses: most of them come to one within this time.
+DRAIN_S = 30.0
+# For the last words after a drain's deadline, while the database does not take them.
+LAST_WORDS_S = 10.0
+# For the last seconds of a recording when a conversation is handed on: its user waits.
+LAST_SOUND_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """How a worker runs. `listen_at` is (host, port), or None to serve its own process only."""
+    """How a worker runs. `listen_at` is (host, port), or None to serve its own process only.
+
+    `reached_at` is the link address that web processes dial, where that is another one.
+    """
 
     listen_at: tuple[str, int] | None
     link_secret: bytes
     capacity: int = 500
+    too_late_s: float = math.inf
     tls: SSLContext | None = None
-    drain_s: float = 20.0
+    reached_at: str = ""
+    drain_s: float = DRAIN_S
     clock: Callable[[], float] = time.monotonic
 
 
@@ -66,11 +79,13 @@ class Worker:
         self._bus = bus
         self._options = options
         self._listener: Listener | None = None
-        self._claiming: set[uuid.UUID] = set()
+        self.intake = Intake(self, options.capacity, LagGauge(options.too_late_s))
         self._parting: set[uuid.UUID] = set()
-        self._draining = False
+        self.is_draining = False
         self._leaving = False
+        self._standstill = Standstill(options.clock, self._stood_still)
         self._store = Store(self._lost)
+        self._recorder = Recorder()
         self.limits = LimitsWatch(self.hosts.values, self.wants_end)
         self._loops: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[Any]] = set()
@@ -90,35 +105,41 @@ class Worker:
                 secret=self._options.link_secret,
                 ssl=self._options.tls,
             )
-        self.address = reachable(self._listener.address)
+        self.address = self._options.reached_at or reachable(self._listener.address)
         self._loops = [
             asyncio.create_task(self._renew_forever(), name="lease renewal"),
             asyncio.create_task(self._store.run(self.hosts.values), name="transcript writer"),
             asyncio.create_task(self.limits.look_up_forever(), name="limits looked up"),
             asyncio.create_task(self.limits.judge_forever(), name="limits judged"),
+            asyncio.create_task(self.intake.watch_lag(), name="loop lag"),
+            asyncio.create_task(self._standstill.watch(), name="standstill"),
         ]
         await in_database(enrol, self.name, self.address, self._options.capacity)
         await self._bus.join(b.WORKERS, self._hear)
         log.info("worker %s is ready at %s", self.name, self.address)
 
-    async def drain(self) -> None:
-        """Take nothing new; hand each conversation on at its next pause, or at the deadline."""
-        self._draining = True
-        deadline = time.monotonic() + self._options.drain_s
-        while self._draining and (hosts := list(self.hosts.values())):
-            overdue = time.monotonic() > deadline
-            ready = [host for host in hosts if overdue or not host.is_busy]
-            await asyncio.gather(*(self._hand_on(host) for host in ready))
-            await asyncio.sleep(LOOK_AGAIN_S)
+    async def drain(self, patience_s: float | None = None) -> None:
+        """Take nothing new; hand each conversation on at its next rest, or at the deadline."""
+        self.is_draining = True
+        options = self._options
+        patience_s = options.drain_s if patience_s is None else patience_s
+        # Nobody else can take what is reached within this process only.
+        others = options.listen_at is not None
+        await Drain(self, patience_s, waits_for_others=others).run()
 
-    async def aclose(self) -> None:
-        """Drain and stop."""
+    async def aclose(self, patience_s: float | None = None) -> None:
+        """Drain, in `patience_s` seconds or as the options say, and stop."""
         self._leaving = True
         await self._bus.leave(b.WORKERS, self._hear)
-        await self.drain()
-        for task in [*self._loops, *self._errands]:
+        patience_s = self._options.drain_s if patience_s is None else patience_s
+        giving_up = asyncio.create_task(self._give_up_late(patience_s), name="last words given up")
+        await self.drain(patience_s)
+        while self._parting and not giving_up.done():  # noqa: ASYNC110 - many tasks end it
+            await asyncio.sleep(LOOK_AGAIN_S)
+        for task in [giving_up, *self._loops, *self._errands]:
             task.cancel()
-        await asyncio.gather(*self._loops, *self._errands, return_exceptions=True)
+        await asyncio.gather(giving_up, *self._loops, *self._errands, return_exceptions=True)
+        self._recorder.close()
         if self._listener is not None:
             await self._listener.aclose()
         try:
@@ -126,61 +147,59 @@ class Worker:
         except DatabaseError as error:
             log.warning("worker not signed off: %s", type(error).__name__)
 
+    async def _give_up_late(self, patience_s: float) -> None:
+        await asyncio.sleep(patience_s + LAST_WORDS_S)
+        self._store.give_up()
+
     async def _report(self) -> None:
         """Say that this worker lives, and hear whether it is wanted to drain."""
-        wanted = await in_database(report, self.name, self._draining and not self.hosts)
-        if wanted and not self._draining:
+        has_room = None if self.is_draining else self.intake.room > 0
+        drained = self.is_draining and not self.hosts
+        lag_ms = round(self.intake.lag.smoothed_s * 1000)
+        wanted = await in_database(
+            report, self.name, drained=drained, has_room=has_room, lag_ms=lag_ms
+        )
+        if wanted and not self.is_draining:
             log.info("worker drains: an operator asked for it")
-            self._draining = True
-            self._errand(self.drain())
-        elif not wanted and self._draining and not self._leaving:
+            self.is_draining = True
+            self.errand(self.drain())
+        elif not wanted and self.is_draining and not self._leaving:
             log.info("worker takes conversations on again")
-            self._draining = False
+            self.is_draining = False
 
     # --- taking conversations ---------------------------------------------------------
 
     def _hear(self, message: b.Message) -> None:
         if isinstance(message, b.Asked) and message.worker == self.name:
-            self._errand(self._report())
-        if not isinstance(message, b.Wanted) or self._draining:
+            self.errand(self._report())
+        if not isinstance(message, b.Wanted) or self.is_draining:
             return
-        conversation_id = uuid.UUID(message.conversation)
-        if conversation_id in self.hosts:
-            self._errand(self._announce(self.hosts[conversation_id]))
-        elif conversation_id not in self._claiming and len(self.hosts) < self._options.capacity:
-            self._claiming.add(conversation_id)
-            self._errand(self._claim(conversation_id))
+        self.intake.hear(message)
 
-    async def _claim(self, conversation_id: uuid.UUID) -> None:
-        try:
-            load = len(self.hosts) / self._options.capacity
-            await asyncio.sleep(CLAIM_PAUSE_S * load * random.uniform(0.8, 1.2))  # noqa: S311
-            case = await in_database(claim, conversation_id, self.name, self.address)
-            if case is not None:
-                await self._open(case)
-        except CredentialUnusable as error:
-            log.warning("conversation cannot start: %s", error.code)
-            await in_database(give_up, conversation_id, self.name, reason_of(error))
-        except DatabaseError as error:
-            log.warning("claim failed: %s", type(error).__name__)
-        finally:
-            self._claiming.discard(conversation_id)
-
-    async def _open(self, case: Case) -> None:
-        host = SessionHost(case, partial(live_session, case), self, clock=self._options.clock)
+    async def open_host(self, case: Case) -> None:
+        """Host a conversation whose lease was won."""
+        host = SessionHost(
+            case,
+            partial(live_session, case),
+            self,
+            clock=self._options.clock,
+            standstill=self._standstill,
+            keep=self._recorder.keep_for(case.whose) if case.is_recorded else None,
+        )
         self.hosts[case.conversation_id] = host
         host.start()
         await self._bus.join(b.conversation_group(case.conversation_id), self._look)
-        await self._announce(host)
+        await self.announce(host)
 
-    async def _announce(self, host: SessionHost) -> None:
+    async def announce(self, host: SessionHost) -> None:
+        """Tell who looks for the conversation that it is here."""
         conversation_id = host.case.conversation_id
         opened = b.Opened(str(conversation_id), self.address, host.epoch)
         await self._bus.publish(b.conversation_group(conversation_id), opened)
 
     def _look(self, message: b.Message) -> None:
         if isinstance(message, b.Stopped):
-            self._errand(self._renew())
+            self.errand(self._renew())
 
     def _accept(self, stream: LinkStream) -> None:
         try:
@@ -189,7 +208,7 @@ class Worker:
         except (msgspec.MsgspecError, ValueError, KeyError):
             stream.close(p.STREAM_NOT_HERE)
             return
-        host.view(stream, epoch=attach.epoch, seq=attach.seq)
+        host.view(stream, attach)
 
     # --- keeping them -------------------------------------------------------------------
 
@@ -203,6 +222,8 @@ class Worker:
                 # Nobody else can claim without the database either: the calls go on.
                 log.warning("leases not renewed: %s", type(error).__name__)
             self._pause_the_deserted()
+            if not self.is_draining:
+                self.errand(self.intake.look())
 
     async def _renew(self) -> None:
         asked = list(self.hosts.values())
@@ -212,27 +233,43 @@ class Worker:
         for host in asked:
             epoch, stop_reason = held.get(host.case.conversation_id, (0, ""))
             if epoch != host.epoch:
-                self._errand(self._fenced(host))
+                self.errand(self._fenced(host))
             elif stop_reason:
                 self.wants_end(host, EndReason(stop_reason))
-        for conversation_id in held.keys() - self.hosts.keys() - self._claiming - self._parting:
+        known = self.hosts.keys() | self.intake.claiming | self._parting
+        for conversation_id in held.keys() - known:
             # Won, but never opened (the database failed in between): let others have it.
             await in_database(release, conversation_id, self.name, held[conversation_id][0])
+
+    def _stood_still(self) -> None:
+        log.warning("this process stood still: looking whose its conversations are")
+        self.errand(self._look_after_standstill())
+
+    async def _look_after_standstill(self) -> None:
+        """Renew before anything else; who was fenced is closed before anybody goes on."""
+        while True:
+            try:
+                await self._renew()
+                break
+            except DatabaseError as error:
+                log.warning("leases not renewed: %s", type(error).__name__)
+                await asyncio.sleep(RENEW_S)
+        self._standstill.settle()
 
     def _pause_the_deserted(self) -> None:
         now = self._options.clock()
         for host in list(self.hosts.values()):
             if host.left_at is not None and now - host.left_at > DETACHED_S and not host.is_busy:
-                self._errand(self._pause(host))
+                self.errand(self._pause(host))
 
     # --- letting them go ----------------------------------------------------------------
 
     def wants_end(self, host: SessionHost, reason: EndReason) -> None:
         if self._forget(host):
-            self._errand(self._end(host, reason))
+            self.errand(self._end(host, reason))
 
     def wants_line(self, host: SessionHost, failure: Failure) -> None:
-        self._errand(self._change_line(host, failure))
+        self.errand(self._change_line(host, failure))
 
     async def _change_line(self, host: SessionHost, failure: Failure) -> None:
         """Go on with what steps in for a credential that failed; end it when nothing does."""
@@ -268,6 +305,9 @@ class Worker:
         await self._store.store_last(host)
         host.conclude(reason)
         await self._store.store_last(host)
+        if host.is_fenced:
+            await self._close(host, p.STREAM_MOVED)
+            return
         host.say_farewell()
         await self._part(host, p.STREAM_ENDED)
 
@@ -279,7 +319,8 @@ class Worker:
             await self._store.store_last(host)
             await self._part(host, p.STREAM_MOVED)
 
-    async def _hand_on(self, host: SessionHost) -> None:
+    async def hand_on(self, host: SessionHost) -> None:
+        """Let the conversation go, so that the next owner can begin at once."""
         if self._forget(host):
             await host.leave_upstream()
             host.close_turns()
@@ -287,10 +328,12 @@ class Worker:
             await self._part(host, p.STREAM_MOVED)
 
     def _lost(self, host: SessionHost) -> None:
-        self._errand(self._fenced(host))
+        host.is_fenced = True
+        self.errand(self._fenced(host))
 
     async def _fenced(self, host: SessionHost) -> None:
         """Another worker has it: whatever this one still holds must not reach anybody."""
+        host.is_fenced = True
         if self._forget(host):
             log.warning("lease lost, session closed")
             await host.leave_upstream()
@@ -305,11 +348,17 @@ class Worker:
 
     async def _part(self, host: SessionHost, reason: str) -> None:
         conversation_id = host.case.conversation_id
+        if host.case.is_recorded:  # its last rows can only be written while the lease is held
+            within_s = LAST_SOUND_S if host.end_reason is None else LAST_WORDS_S
+            await self._recorder.finished(within_s)
         try:
             letting_go = release if host.end_reason is None else retire
             await in_database(letting_go, conversation_id, self.name, host.epoch)
         except DatabaseError as error:
             log.warning("lease not released: %s", type(error).__name__)
+        if host.end_reason is None and host.presence.owner is not None:
+            # Its page would ask as well, once it knows: this saves it the way.
+            await self._bus.publish(b.WORKERS, b.Wanted(str(conversation_id)))
         await self._close(host, reason)
 
     async def _close(self, host: SessionHost, reason: str) -> None:
@@ -323,7 +372,8 @@ class Worker:
 
     # --- errands ------------------------------------------------------------------------
 
-    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+    def errand(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside, until the worker closes."""
         task = asyncio.create_task(work)
         self._errands.add(task)
         task.add_done_callback(self._errand_done)
@@ -345,8 +395,8 @@ def enrol(worker: str, address: str, capacity: int) -> None:
     WorkerProcess.objects.enrol(worker, address, capacity)
 
 
-def report(worker: str, drained: bool) -> bool:
-    return WorkerProcess.objects.report(worker, drained=drained)
+def report(worker: str, *, drained: bool, has_room: bool | None, lag_ms: int) -> bool:
+    return WorkerProcess.objects.report(worker, drained=drained, has_room=has_room, lag_ms=lag_ms)
 
 
 def sign_off(worker: str) -> None:
@@ -366,17 +416,3 @@ def release(conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
 def retire(conversation_id: uuid.UUID, worker: str, epoch: int) -> None:
     with platform_scope("lease of an ended conversation"):
         Lease.objects.retire(conversation_id, worker, epoch)
-
-
-def reason_of(error: CredentialUnusable) -> EndReason:
-    """Why a conversation ends that no credential is left for."""
-    if isinstance(error, CredentialsResting):
-        return EndReason.CAPACITY_FULL  # it can be held again in a while
-    return EndReason.CREDENTIAL_PROBLEM
-
-
-def give_up(conversation_id: uuid.UUID, worker: str, reason: EndReason) -> None:
-    """The conversation's tenant has no working credential: end it, with that reason."""
-    with platform_scope("conversation without a credential"):
-        Conversation.objects.get(id=conversation_id).end(reason)
-        Lease.objects.filter(conversation_id=conversation_id, worker=worker).delete()

@@ -7,7 +7,7 @@ from conversations.link.events import Accepted, Ended, Opened, Readable, StreamE
 from conversations.link.handshake import Role
 from tests.conversations.link.pair import OTHER_SECRET, CorePair, joined, new_core
 
-LIMITS = Limits()
+LIMITS = Limits(ping=5.0, dead=15.0)
 
 
 def test_a_stream_is_opened_accepted_and_carries_messages_both_ways() -> None:
@@ -205,7 +205,7 @@ def test_only_the_connecting_end_opens_and_only_after_the_handshake() -> None:
 
 
 def test_a_silent_peer_is_asked_and_then_given_up() -> None:
-    pair = joined()
+    pair = joined(LIMITS)
     here, _ = pair.open()
     assert pair.web.deadline == LIMITS.ping
     assert pair.web.tick(4.9) == []
@@ -221,7 +221,7 @@ def test_a_silent_peer_is_asked_and_then_given_up() -> None:
 
 
 def test_an_answer_keeps_the_connection() -> None:
-    pair = joined()
+    pair = joined(LIMITS)
     pair.open()
     for _ in range(10):
         pair.now += 5.0
@@ -232,7 +232,7 @@ def test_an_answer_keeps_the_connection() -> None:
 
 
 def test_a_pause_of_our_own_does_not_kill_the_peer() -> None:
-    pair = joined()
+    pair = joined(LIMITS)
     pair.open()
     assert pair.web.tick(100.0) == []
     assert pair.web.ended is None
@@ -240,7 +240,7 @@ def test_a_pause_of_our_own_does_not_kill_the_peer() -> None:
 
 
 def test_a_connection_without_streams_is_left_after_a_minute() -> None:
-    pair = joined()
+    pair = joined(LIMITS)
     pair.web.close_stream(pair.open()[0])
     ends = []
     for _ in range(20):
@@ -256,7 +256,7 @@ def test_a_connection_without_streams_is_left_after_a_minute() -> None:
 
 
 def test_a_stream_opened_in_time_keeps_it() -> None:
-    pair = joined()
+    pair = joined(LIMITS)
     pair.web.tick(1.0)
     pair.web.tick(60.0)
     pair.now = 60.5

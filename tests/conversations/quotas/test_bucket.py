@@ -12,6 +12,14 @@ def test_a_burst_and_then_its_pace() -> None:
     assert [bucket.take(200.0) for _ in range(4)] == [0, 0, 0, 0.5]  # never more than a burst
 
 
+def test_what_is_heavy_takes_more() -> None:
+    bucket = TokenBucket(per_s=2, burst=10, now=0.0)
+    assert bucket.take(0.0, 9) == 0
+    assert bucket.take(0.0, 3) == 1.0
+    assert bucket.take(0.0) == 0, "what was too heavy took nothing"
+    assert bucket.take(1.5, 3) == 0
+
+
 def test_other_limits_do_not_give_back_what_was_taken() -> None:
     bucket = TokenBucket(per_s=1, burst=10, now=0.0)
     for _ in range(10):

@@ -28,12 +28,11 @@ from conversations.states import (
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
 from conversations.worker.host import (
-    HISTORY_TURNS,
     Opener,
     SessionHost,
-    unanswered,
 )
 from conversations.worker.loading import Case, live_session
+from conversations.worker.said import HISTORY_TURNS, unanswered
 from conversations.worker.texts import KNOWN_REFS, UNSAVED_CHARS
 from conversations.worker.viewer import AUDIO_BYTES
 from live.simulator import Pace, Simulator
@@ -109,16 +108,18 @@ class Studio:
 
     def _accept(self, stream: LinkStream) -> None:
         attach = p.attach_decoder.decode(stream.info)
-        self.host.view(stream, epoch=attach.epoch, seq=attach.seq)
+        self.host.view(stream, attach)
 
-    async def open(self, *, window: int = 262_144, epoch: int = 0, seq: int = 0) -> LinkStream:
-        """Attach a socket that reads nothing by itself."""
-        info = p.encode(p.Attach("c", epoch, seq))
+    async def open(
+        self, *, window: int = 262_144, epoch: int = 0, seq: int = 0, mode: p.Mode = "take"
+    ) -> LinkStream:
+        """Attach a socket of a page of its own, which reads nothing by itself."""
+        info = p.encode(p.Attach("c", epoch, seq, page=uuid.uuid4().hex, mode=mode))
         return await self._pool.open(self._listener.address, info, window=window)
 
-    async def page(self) -> tuple[Page, LinkStream]:
+    async def page(self, mode: p.Mode = "take") -> tuple[Page, LinkStream]:
         """Attach a page that reads everything at once; it has its snapshot."""
-        page, stream = Page(), await self.open()
+        page, stream = Page(), await self.open(mode=mode)
         reader = asyncio.create_task(read(page, stream))
         reader.add_done_callback(page.follower_ended)
         self._readers.append(reader)
@@ -288,10 +289,9 @@ async def test_words_that_are_not_stored_refuse_more_until_they_are(studio: Stud
 
 
 async def test_the_user_ends_it(studio: Studio) -> None:
-    _, stream = await studio.page()
+    page, stream = await studio.page()
     await stream.send(p.encode(p.End()))
-    page, other = await studio.page()
-    await other.send(typed("r1", "Hello"))
+    await stream.send(typed("r1", "Hello"))
     await page.until(lambda: page.said(Speaker.USER))
     assert studio.office.ends == [EndReason.USER_LEFT]
 
@@ -385,7 +385,7 @@ async def test_what_a_page_can_be_shown_stays_bounded(studio: Studio) -> None:
 
 
 async def test_a_stalled_page_does_not_hold_up_another(studio: Studio) -> None:
-    stalled = await studio.open(window=4096)
+    stalled = await studio.open(window=4096, mode="observe")
     page, _ = await studio.page()
     for number in range(1, 41):
         studio.host.hear([live.Audio(data=SECOND, rate=24_000)])
@@ -407,7 +407,7 @@ async def test_a_stalled_page_does_not_hold_up_another(studio: Studio) -> None:
 
 async def test_an_interruption_drops_the_audio_that_waits(studio: Studio) -> None:
     await studio.open(window=4096)
-    page, _ = await studio.page()
+    page, _ = await studio.page("observe")
     for _ in range(5):
         studio.host.hear([live.Audio(data=SECOND, rate=24_000)])
     assert sum(viewer.audio_bytes for viewer in studio.host.viewers) > 0
@@ -421,15 +421,16 @@ async def test_since_when_nobody_looks(studio: Studio) -> None:
         return studio.host.left_at
 
     assert left_at() == 1000.0
-    page, first = await studio.page()
-    _, second = await studio.page()
+    page, first = await studio.page("observe")
+    assert left_at() == 1000.0, "an observer is nobody here"
+    owner, second = await studio.page("join")
     assert left_at() is None
     studio.now = 1060.0
     first.close("left")
     await page.until(lambda: len(studio.host.viewers) == 1)
     assert left_at() is None
     second.close("left")
-    await page.until(lambda: not studio.host.viewers)
+    await owner.until(lambda: not studio.host.viewers)
     assert left_at() == 1060.0
 
 

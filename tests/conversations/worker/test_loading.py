@@ -16,6 +16,7 @@ from accounts.credentials import (
 from accounts.models import Credential
 from conversations.models import Agent, Conversation, Lease
 from conversations.states import ConversationState, Speaker, TurnState
+from conversations.tools.toolbox import Toolbox
 from conversations.worker.loading import claim, session_config
 from tests.cast import Cast
 from tests.conversations.talks import add_turn, ago, make_open
@@ -138,7 +139,7 @@ def test_a_handle_that_does_not_open_means_a_fresh_session(conversation: Convers
 
 def test_the_agent_decides_what_the_session_is(agent: Agent) -> None:
     agent.prompt, agent.voice, agent.model = "Be brief.", "Puck", "gemini-x"
-    config = session_config(agent)
+    config = session_config(agent, Toolbox())
     assert (config.system_instruction, config.voice, config.model) == (
         "Be brief.",
         "Puck",

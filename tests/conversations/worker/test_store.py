@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -21,6 +21,8 @@ from conversations import protocol as p
 from conversations.models import Conversation, Lease, Turn, Usage, UsageDay
 from conversations.states import EndReason, Speaker
 from conversations.transcripts.records import Batch
+from conversations.transcripts.writer import Outcome
+from conversations.transcripts.writer import write as real_write
 from conversations.worker import store as module
 from conversations.worker.host import SessionHost
 from conversations.worker.loading import Case, account_of
@@ -298,3 +300,91 @@ async def test_last_words_that_cannot_be_stored_are_given_up_and_told(
     assert "hello" not in caplog.text
     assert saved(spoilt) == [False]
     assert snapshots.decode(spoilt.snapshot()).state.turns[0].speaker == Speaker.AGENT
+
+
+# --- no room --------------------------------------------------------------------------------
+
+FULL = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON conversations_turn
+FOR EACH STATEMENT EXECUTE FUNCTION no_room();
+"""
+ROOM = "DROP TRIGGER IF EXISTS no_room ON conversations_turn; DROP FUNCTION IF EXISTS no_room()"
+
+
+@pytest.fixture
+def disk(transactional_db: None) -> Iterator[psycopg.Connection]:
+    """Executes FULL and ROOM; there is room again afterwards."""
+    url = child_environment({})["MIGRATE_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as owner:
+        yield owner
+        owner.execute(ROOM)
+
+
+async def test_a_full_disk_loses_no_word_not_even_the_last(
+    rows: list[Conversation],
+    disk: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.001)
+    desk = Desk()
+    first, second = (host_of(row, desk) for row in rows[:2])
+
+    def tries() -> int:
+        return sum("turns not stored" in message for message in caplog.messages)
+
+    disk.execute(FULL)
+    async with writing(desk, first):
+        say(first, "one")
+        say(second, "two", whole=False)
+        second.close_turns()
+        leaving = asyncio.create_task(desk.store.store_last(second))
+        await until(lambda: tries() > LAST_TRIES * 2)
+        assert not leaving.done()
+        assert saved(first) == saved(second) == [False]
+        disk.execute(ROOM)
+        await asyncio.wait_for(leaving, PATIENCE_S)
+        await until(lambda: saved(first) == [True])
+    assert saved(second) == [True]
+    assert await stored(rows[0]) == [("one", "final")]
+    assert await stored(rows[1]) == [("two", "interrupted")]
+
+
+async def test_a_process_that_has_to_end_waits_for_room_no_longer(
+    rows: list[Conversation], disk: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    host = host_of(rows[0], desk)
+    say(host, "hello")
+    disk.execute(FULL)
+    leaving = asyncio.create_task(desk.store.store_last(host))
+    await until(lambda: "turns not stored" in caplog.text)
+    desk.store.give_up()
+    await asyncio.wait_for(leaving, PATIENCE_S)
+    assert "the last words of a conversation were not stored" in caplog.messages
+
+
+async def test_those_that_leave_together_are_stored_together(
+    rows: list[Conversation], rival: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def write(batches: Sequence[Batch]) -> list[Outcome]:
+        sizes.append(len(batches))
+        return real_write(batches)
+
+    monkeypatch.setattr(module, "write", write)
+    desk = Desk()
+    hosts = [host_of(row, desk) for row in rows]
+    for host in hosts:
+        say(host, "bye")
+    async with asyncio.TaskGroup() as group, locked(rival, rows[0]):
+        group.create_task(desk.store.store_last(hosts[0]))
+        await until(lambda: waiting(rival))
+        for host in hosts[1:]:
+            group.create_task(desk.store.store_last(host))
+        await asyncio.sleep(0)
+    assert [saved(host) for host in hosts] == [[True]] * 3
+    assert sizes == [1, 2]

@@ -9,7 +9,7 @@ from conversations import protocol as p
 from conversations.link import LinkPool, LinkStream, listen_memory
 from conversations.states import AgentState
 from conversations.worker.ring import EventRing
-from conversations.worker.viewer import AUDIO_BYTES, Viewer
+from conversations.worker.viewer import AUDIO_BYTES, WORDS, Viewer
 
 WINDOW = 4096
 
@@ -157,3 +157,43 @@ async def test_events_overtake_queued_audio(ends: tuple[LinkStream, LinkStream])
     kinds = ["audio" if frame[0] == p.AUDIO else "event" for frame in frames[1:]]
     assert kinds.index("event") < len(kinds) - 1
     assert kinds.count("audio") == 4
+
+
+async def test_what_was_dropped_of_each_answer_is_told_for_itself(
+    ends: tuple[LinkStream, LinkStream],
+) -> None:
+    host = Host()
+    viewer = Viewer(ends[0], host, epoch=3, seq=0)
+    viewer.pump()
+    for stream in (1, 1, 2):
+        for _ in range(20):
+            viewer.offer_audio(stream, b"\0" * 48_000)
+    frames = await read_all(ends[1])
+    gaps = [p.server_decoder.decode(frame) for frame in frames[1:] if frame[0] != p.AUDIO]
+    heard = {1: 0, 2: 0}
+    for frame in frames:
+        if frame[0] == p.AUDIO:
+            heard[frame[1]] += len(frame) - p.HEADER.size
+    assert all(isinstance(gap, p.Gap) and gap.speaker == "agent" for gap in gaps)
+    dropped = {gap.stream: gap.ms * 48 for gap in gaps if isinstance(gap, p.Gap)}
+    assert dropped[1] + heard[1] == 40 * 48_000
+    assert dropped.get(2, 0) + heard[2] == 20 * 48_000
+
+
+async def test_a_socket_that_takes_nothing_now_is_told_later(
+    ends: tuple[LinkStream, LinkStream],
+) -> None:
+    host = Host()
+    viewer = Viewer(ends[0], host, epoch=3, seq=0)
+    viewer.pump()
+    viewer.offer_audio(1, b"\0" * WINDOW)  # no credit is left
+    for number in range(WORDS + 2):
+        viewer.tell(p.Error(code=f"e{number}", message="", fix=""))
+    host.happen()
+    viewer.pump()
+    frames = [frame for frame in await read_all(ends[1]) if frame[0] != p.AUDIO]
+    told = [p.server_decoder.decode(frame) for frame in frames[1:-1]]
+    assert [e.code for e in told if isinstance(e, p.Error)] == [
+        f"e{number}" for number in range(2, WORDS + 2)
+    ]
+    assert seqs(frames[-1:]) == [1]

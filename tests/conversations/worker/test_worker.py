@@ -26,6 +26,7 @@ from conversations.states import ConversationState, EndReason, Speaker
 from conversations.usage.book import SUMS
 from conversations.worker import Worker, WorkerOptions
 from live.simulator import Pace
+from live.simulator.hearing import Began, Ended, Hearing
 from tests.conversations.page import Page
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class House:
         self.workers: list[Worker] = []
 
     async def hire(self) -> Worker:
-        worker = Worker(self.bus, WorkerOptions(listen_at=("127.0.0.1", 0), link_secret=SECRET))
+        return await self.hire_by(time.monotonic)
+
+    async def hire_by(self, clock: Callable[[], float]) -> Worker:
+        options = WorkerOptions(listen_at=("127.0.0.1", 0), link_secret=SECRET, clock=clock)
+        worker = Worker(self.bus, options)
         await worker.start()
         self.workers.append(worker)
         return worker
@@ -199,6 +204,76 @@ async def test_another_worker_goes_on_after_a_drain(stage: Stage, house: House) 
     day = await in_database(read_days, conversation)
     for name in SUMS:
         assert day[name] == sum(getattr(row, name) for row in usage), name
+
+
+async def test_what_is_said_during_a_hand_over_reaches_the_model_once_and_in_order(
+    stage: Stage, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that is on, in a quiet room: sound comes all the time."""
+    heard: list[int] = []
+    listen = Hearing.audio
+
+    def note(self: Hearing, pcm: bytes, rate: int) -> list[Began | Ended]:
+        heard.append(int.from_bytes(pcm[:2], "little"))
+        return listen(self, pcm, rate)
+
+    monkeypatch.setattr(Hearing, "audio", note)
+    first = await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        sent = 0
+        over = asyncio.Event()
+
+        async def speak() -> None:
+            nonlocal sent
+            while not over.is_set():
+                pcm = sent.to_bytes(2, "little") + bytes(638)
+                await attachment.send(p.HEADER.pack(p.AUDIO, 0, 160, sent) + pcm)
+                sent += 1
+                await asyncio.sleep(0.005)
+
+        speaking = asyncio.create_task(speak())
+        await page.until(lambda: len(heard) > 20)
+        await house.hire()
+        house.workers.remove(first)
+        await first.aclose()
+        await attachment.send(typed("r1", "Hello"))
+        await page.until(lambda: page.epoch == 2)
+        await page.until(page.answered)
+        over.set()
+        await speaking
+        await page.until(lambda: len(heard) >= sent)
+        assert heard == list(range(sent))
+        assert [turn.state for turn in page.picture.turns] == ["final", "final"]
+
+
+async def test_a_worker_that_stood_still_does_nothing_before_it_knows_what_it_has(
+    stage: Stage, house: House
+) -> None:
+    stopped_s = 0.0
+    worker = await house.hire_by(lambda: time.monotonic() + stopped_s)
+    kept, lost = await stage.new_conversation(), await stage.new_conversation()
+
+    def steal() -> None:
+        with platform_scope("test takes a lease away"):
+            Lease.objects.filter(conversation=lost).update(worker="other", epoch=9)
+
+    async with (
+        house.page(kept) as (page, attachment),
+        house.page(lost) as (lost_page, lost_attachment),
+    ):
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await lost_page.until(lambda: lost_page.picture.state == ConversationState.LIVE)
+        await in_database(steal)
+        stopped_s = 10.0
+        # It lay in the sockets when the process went on, and is the first that it sees.
+        await lost_attachment.send(typed("r1", "This is for the other worker."))
+        await attachment.send(typed("r1", "Hello"))
+        await page.until(page.answered)
+        assert lost.id not in worker.hosts
+        assert lost_page.said(Speaker.USER) == []
+        assert await stored_turns(lost) == []
 
 
 async def test_a_stop_in_the_database_ends_it_without_the_bus(stage: Stage, house: House) -> None:

@@ -1,0 +1,198 @@
+"""Tool calls of a running conversation: the real simulator asks, a real server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_django.fixtures import Settings
+
+import live
+from accounts.database import in_database
+from accounts.tenancy import platform_scope
+from conversations import protocol as p
+from conversations.models import Conversation, Lease, ToolCall
+from conversations.states import AgentState, CallState
+from conversations.tools.ledger import Host, OpenCall, begin
+from conversations.tools.outcomes import CallFailed
+from conversations.tools.toolbox import Toolbox
+from conversations.worker.calls import MAX_OPEN, ToolCalls, in_words, told
+from live import FunctionCall, FunctionResponse
+from tests.conversations.page import Page
+from tests.conversations.tools.rows import allow, make_tool
+from tests.conversations.tools.shop import HOST, Reply, Shop, open_shop
+from tests.conversations.worker.test_worker import House, house, typed  # noqa: F401 - a fixture
+
+if TYPE_CHECKING:
+    from tests.conversations.conftest import Stage
+
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Ear:
+    """What a host would tell."""
+
+    answers: list[FunctionResponse] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell_model(self, answer: FunctionResponse) -> None:
+        self.answers.append(answer)
+        self.heard.set()
+
+    def tell_pages(self, code: str, text: str) -> None:
+        self.lines.append(f"{code}: {text}")
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.answers) < count:
+                self.heard.clear()
+                await self.heard.wait()
+
+
+def calls_of(conversation: Conversation) -> list[tuple[str, str]]:
+    with platform_scope("test reads calls"):
+        rows = ToolCall.objects.filter(conversation=conversation.pk)
+        return list(rows.values_list("name", "state"))
+
+
+def host_of(conversation: Conversation) -> Host:
+    """Its lease as a worker's that has just won it."""
+    with platform_scope("test takes a lease"):
+        Lease.objects.filter(conversation=conversation.pk).update(epoch=1)
+    return Host(conversation.pk, conversation.tenant_id, epoch=1)
+
+
+async def met(look: Callable[[], bool]) -> None:
+    """Wait until the database says so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await in_database(look):  # noqa: ASYNC110 - another thread writes
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def open_tools(settings: Settings) -> None:
+    settings.TOOL_PRIVATE_HOSTS = [HOST]
+
+
+def set_up_tool(stage: Stage, shop: Shop) -> None:
+    with platform_scope("test sets a tool up"):
+        allow(stage.agent, HOST)
+        make_tool(stage.agent, "look_up", description="Look something up.", url=shop.url)
+
+
+@pytest.mark.usefixtures("open_tools")
+async def test_the_model_asks_and_is_answered(stage: Stage, house: House) -> None:  # noqa: F811
+    with open_shop() as shop:
+        await in_database(set_up_tool, stage, shop)
+        await house.hire()
+        conversation = await stage.new_conversation()
+        async with house.page(conversation) as (page, attachment):
+            await page.until(lambda: page.picture.agent == AgentState.LISTENING)
+            await attachment.send(typed("a", "Please look up size 42"))
+            await page.until(lambda: "tool-succeeded" in codes(page))
+            await page.until(page.answered)
+    assert len(shop.asked) == 1
+    assert shop.asked[0].headers["Idempotency-Key"]
+    assert AgentState.USING_TOOL in agent_states(page)
+    assert "Look up was used." in notices(page)
+    assert await in_database(calls_of, conversation) == [("look_up", "succeeded")]
+
+
+def codes(page: Page) -> list[str]:
+    return [event.code for event in page.events if isinstance(event, p.Notice)]
+
+
+def notices(page: Page) -> list[str]:
+    return [event.text for event in page.events if isinstance(event, p.Notice)]
+
+
+def agent_states(page: Page) -> list[AgentState]:
+    return [event.state for event in page.events if isinstance(event, p.AgentChanged)]
+
+
+async def test_a_call_that_is_taken_back_is_stopped_and_told_to_nobody(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    hold = threading.Event()
+    with open_shop() as shop:
+        shop.replies = [Reply(hold=hold)]
+        ear = Ear()
+        calls = ToolCalls(await in_database(host_of, conversation), box(shop), ear)
+        calls.hear(live.ToolCall((FunctionCall(id="fc-1", name="stock"),)))
+        await asyncio.to_thread(shop.arrived.wait, PATIENCE_S)
+        calls.hear(live.ToolCallCancellation(("fc-1",)))
+        assert len(calls) == 0
+        await met(lambda: calls_of(conversation) == [("stock", "cancelled")])
+        hold.set()
+        await calls.aclose()
+    assert ear.answers == []
+
+
+async def test_what_a_lost_worker_had_begun_is_answered_and_not_made(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    host = await in_database(host_of, conversation)
+    await in_database(begin, host, "fc-1", "stock")
+    with open_shop() as shop:
+        ear = Ear()
+        calls = ToolCalls(host, box(shop), ear, [OpenCall("fc-1", "stock")])
+        calls.answer_lost()
+        calls.answer_lost()
+        assert [answer.id for answer in ear.answers] == ["fc-1"]
+        assert ear.answers[0].response["error"]["code"] == "outcome_unknown"
+        calls.take([FunctionCall(id="fc-1", name="stock")])
+        await ear.until(2)
+        assert ear.answers[1].response["error"]["code"] == "outcome_unknown"
+        await calls.aclose()
+    assert shop.asked == []
+
+
+async def test_a_worker_whose_lease_is_gone_makes_no_call(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    host = Host(conversation.pk, conversation.tenant_id, epoch=7)
+    with open_shop() as shop:
+        ear = Ear()
+        calls = ToolCalls(host, box(shop), ear)
+        calls.take([FunctionCall(id="fc-1", name="stock")])
+        async with asyncio.timeout(PATIENCE_S):
+            while len(calls):  # noqa: ASYNC110 - another thread reads
+                await asyncio.sleep(0.01)
+    assert (shop.asked, ear.answers) == ([], [])
+
+
+async def test_more_calls_than_may_be_open_are_told_so(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    hold = threading.Event()
+    with open_shop() as shop:
+        shop.replies = [Reply(hold=hold)]
+        ear = Ear()
+        calls = ToolCalls(await in_database(host_of, conversation), box(shop), ear)
+        calls.take([FunctionCall(id=f"fc-{n}", name="stock") for n in range(MAX_OPEN + 1)])
+        assert ear.answers[0].response["error"]["code"] == "too_many_calls"
+        hold.set()
+        await ear.until(MAX_OPEN + 1)
+        await calls.aclose()
+
+
+def box(shop: Shop) -> Toolbox:
+    from tests.conversations.tools.test_toolbox import http  # noqa: PLC0415 - one tool, as there
+
+    return Toolbox([http(shop)])
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (CallState.FAILED, "Look up order failed."),
+        (CallState.TIMED_OUT, "Look up order did not answer in time."),
+    ],
+)
+def test_lines_are_for_people(state: CallState, line: str) -> None:
+    failure = CallFailed("code", "message").outcome()
+    outcome = type(failure)(failure.response, state, failure.summary)
+    assert told("look_up_order", outcome) == line
+    assert in_words("shop.find_item") == "Shop find item"
