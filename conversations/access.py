@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts.database import in_database
 from accounts.models import ApiKey, Membership, Tenant, User
-from accounts.roles import Role
+from accounts.roles import Permission, Role, allows
 from accounts.sign_in import with_second_factor
 from accounts.signals import AccessEnded, access_ended
 from accounts.tenancy import platform_scope
@@ -54,6 +54,8 @@ class Ground:
     api_key_id: uuid.UUID | None = None
     # Whether the tenant's own identity provider opened the session.
     by_sign_on: bool = False
+    # What the person's role has to allow.
+    permission: Permission = Permission.TALK
 
 
 class AccessWatch:
@@ -166,10 +168,11 @@ def _came_as_wanted(
     tenants: dict[uuid.UUID, Tenant],
     roles: dict[tuple[uuid.UUID, uuid.UUID], str],
 ) -> bool:
-    """Whether it is a member's, who signed in as the tenant asks of that role."""
+    """Whether it is a member's who may do it, and signed in as the tenant asks of that role."""
     role = roles.get((ground.user_id, ground.tenant_id)) if ground.user_id else None
     by_any_way = role == Role.OWNER or not tenants[ground.tenant_id].requires_sign_on
-    return role is not None and (ground.by_sign_on or by_any_way)
+    may = role is not None and allows(role, ground.permission)
+    return may and (ground.by_sign_on or by_any_way)
 
 
 def _wants_second_factor(ground: Ground, tenant: Tenant) -> bool:

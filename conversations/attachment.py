@@ -11,29 +11,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import suppress
 from ssl import SSLContext
 
-from django.db import Error as DatabaseError
-
-from accounts.database import in_database
-from accounts.tenancy import platform_scope
 from conversations import bus as b
 from conversations import protocol as p
 from conversations.access import AccessWatch
 from conversations.bus import Bus
-from conversations.held import HELD_TEXTS, HeldAudio
+from conversations.held import Held
 from conversations.link import LinkClosed, LinkPool, LinkStream
-from conversations.models import Conversation, Lease
-from conversations.states import ConversationState
-from conversations.transcripts.picture import load_picture
+from conversations.underway import TAKEN_PREFIX, Underway, read_closing
+from conversations.whereabouts import ASK_AGAIN_S, Search, Visit
 
 log = logging.getLogger(__name__)
 
-# How often the workers are asked again while nobody hosts the conversation.
-ASK_AGAIN_S = 0.5
+# A host that takes nothing for so long is hung, or out of reach.
+TAKES_WITHIN_S = 1.0
+END = p.encode(p.End())
+
+
+class Closed(Exception):
+    """The switchboard was closed: this process is about to end."""
+
+
+class Dismissed(Exception):
+    """The host let this socket go. `reason`: the protocol's STREAM_TAKEN or STREAM_CROWDED."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Switchboard:
@@ -48,10 +55,18 @@ class Switchboard:
         self._link_secret = link_secret
         self._tls = tls
         self._starting = asyncio.Lock()
+        self._moving = asyncio.Event()
+        self._move_by = 0.0
+        self._is_closed = False
 
     async def start(self) -> Bus:
-        """Start once; later calls give the same bus. A bus that was given is running already."""
+        """Start once; later calls give the same bus. A bus that was given is running already.
+
+        Raises Closed after `aclose`.
+        """
         async with self._starting:
+            if self._is_closed:
+                raise Closed
             if self.bus is None:
                 self.bus = Bus()
                 await self.bus.start()
@@ -59,62 +74,92 @@ class Switchboard:
                 self.links = LinkPool(self._link_secret, ssl=self._tls)
             return self.bus
 
+    def move(self, within_s: float) -> None:
+        """Let every page know that this process goes: it is to be elsewhere by then."""
+        self._move_by = asyncio.get_running_loop().time() + within_s
+        self._moving.set()
+
+    async def moving(self) -> p.Moving:
+        """Wait until pages have to move. Returns what to tell them."""
+        await self._moving.wait()
+        left_s = self._move_by - asyncio.get_running_loop().time()
+        return p.Moving(within_ms=max(0, round(left_s * 1000)))
+
     async def aclose(self) -> None:
+        self._is_closed = True
         if self.links is not None:
             await self.links.aclose()
         if self.bus is not None:
             await self.bus.aclose()
 
-    async def attach(self, conversation_id: uuid.UUID, *, epoch: int, seq: int) -> Attachment:
-        """Hold on to a conversation from after (epoch, seq). The caller closes it."""
+    async def attach(
+        self, conversation_id: uuid.UUID, *, epoch: int, seq: int, visit: Visit | None = None
+    ) -> Attachment:
+        """Hold on to a conversation from after (epoch, seq). The caller closes it.
+
+        Raises Closed after `aclose`.
+        """
         bus = await self.start()
         if self.links is None:
-            raise RuntimeError("the switchboard was closed")
-        attachment = Attachment(conversation_id, bus, self.links, epoch=epoch, seq=seq)
+            raise Closed
+        visit = visit or Visit()
+        attachment = Attachment(conversation_id, bus, self.links, visit, epoch=epoch, seq=seq)
         await bus.join(b.conversation_group(conversation_id), attachment.hear)
         return attachment
 
 
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where a conversation is: hosted at `address`, ended (`snapshot`), or neither."""
-
-    address: str = ""
-    snapshot: p.Snapshot | None = None
-
-
 class Attachment:
+    """`role`: what this socket is in the conversation, as far as it is known."""
+
     def __init__(
-        self, conversation_id: uuid.UUID, bus: Bus, links: LinkPool, *, epoch: int, seq: int
+        self,
+        conversation_id: uuid.UUID,
+        bus: Bus,
+        links: LinkPool,
+        visit: Visit,
+        *,
+        epoch: int,
+        seq: int,
     ) -> None:
         self.conversation_id = conversation_id
+        self.role: p.Role = "observer" if visit.mode == "observe" else "owner"
         self._bus = bus
         self._links = links
+        self._search = Search(conversation_id, bus, waits=visit.waits)
+        self._page = visit.page
+        self._mode = visit.mode
         self._epoch = epoch
         self._seq = seq
         self.stream: LinkStream | None = None
         self._ended = False
-        self._opened = asyncio.Event()
-        self._held_audio = HeldAudio()
-        self._held_texts: deque[bytes] = deque(maxlen=HELD_TEXTS)
+        self.held = Held()
+        self._underway = Underway()
+        self._line = uuid.uuid4().hex
+        self._releasing: asyncio.Task[None] | None = None
 
     def hear(self, message: b.Message) -> None:
         """The bus says something about this conversation: look sooner."""
         if isinstance(message, b.Opened):
-            self._opened.set()
+            self._search.look_sooner()
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Yield the socket's frames until the conversation has ended.
 
         A frame that begins with `{` is text. Its size goes back to `stream`, as it was when
         the frame came, by `consumed` once the page has acknowledged it.
+
+        Raises:
+            Dismissed: another page took over, or there are too many observers.
+            whereabouts.NoRoom: every worker is full, and this visit does not wait.
         """
         waiting = p.Waiting(reason="finding-worker")
         while True:
-            where = await self._find()
+            if await self._search.look() is None:
+                async for told in self._until_hosted(waiting):
+                    yield p.encode(told)
+            where = self._search.found
             if where is None:
-                yield p.encode(waiting)
-                where = await self._find_or_ask()
+                continue
             if where.snapshot is not None:
                 yield p.encode(where.snapshot)
                 return
@@ -124,69 +169,74 @@ class Attachment:
                     return
             waiting = p.Waiting(reason="worker-lost")
 
-    async def send(self, frame: bytes) -> None:
-        """Hand a frame of the client to the host; waits while the host takes no more.
+    async def send(self, frame: bytes) -> bool:
+        """Hand a frame of the client to the host. False: a text was not taken, say so.
 
-        While nobody hosts the conversation the frame is held, within bounds.
+        Waits a little while the host takes no more, so that a burst passes whole. After that,
+        and while nobody hosts the conversation, frames are held, within bounds; what is dropped
+        then is in `held.lost`.
         """
+        stream = self.stream
+        if stream is None and frame == END:
+            self._search.give_up()
+        if stream is None or self.held:
+            return self.held.put(frame)
         try:
-            if self.stream is not None:
-                await self.stream.send(frame)
-                return
+            if not stream.send_nowait(frame):
+                async with asyncio.timeout(TAKES_WITHIN_S):
+                    await stream.send(frame)
         except LinkClosed:
             log.info("input held: the stream to the host has ended")
-        if frame[0] == p.AUDIO:
-            self._held_audio.put(frame)
+        except TimeoutError:
+            log.info("input held: the host takes no more")
         else:
-            self._held_texts.append(frame)
+            self._underway.sent(frame)
+            return True
+        taken = self.held.put(frame)
+        if not stream.closed:
+            self._release(stream)
+        return taken
 
     async def aclose(self) -> None:
         await self._bus.leave(b.conversation_group(self.conversation_id), self.hear)
+        if self._releasing is not None:
+            self._releasing.cancel()
         if self.stream is not None:
             self.stream.close("left")
             self.stream = None
 
-    # --- finding the host --------------------------------------------------------------
-
-    async def _find(self) -> Whereabouts | None:
-        self._opened.clear()
-        try:
-            return await in_database(whereabouts, self.conversation_id)
-        except DatabaseError as error:
-            log.warning("host not looked up: %s", type(error).__name__)
-            return None
-
-    async def _find_or_ask(self) -> Whereabouts:
-        """Ask the workers again and again until one hosts the conversation."""
-        while True:
-            await self._bus.publish(b.WORKERS, b.Wanted(str(self.conversation_id)))
-            try:
-                async with asyncio.timeout(ASK_AGAIN_S):
-                    await self._opened.wait()
-            except TimeoutError:
-                pass
-            if (where := await self._find()) is not None:
-                return where
+    async def _until_hosted(self, waiting: p.Waiting) -> AsyncIterator[p.ServerMessage]:
+        if self._mode == "observe":
+            async for told in self._search.look_on():
+                yield told
+        else:
+            yield waiting
+            async for told in self._search.ask():
+                yield told
 
     # --- the stream ---------------------------------------------------------------------
 
     async def _frames_from(self, address: str) -> AsyncIterator[bytes]:
         """Yield what the host at `address` sends, until the stream ends."""
-        info = p.encode(p.Attach(str(self.conversation_id), self._epoch, self._seq))
+        where = (str(self.conversation_id), self._epoch, self._seq)
+        info = p.encode(p.Attach(*where, page=self._page, mode=self._mode, line=self._line))
         stream: LinkStream | None = None
         try:
             stream = await self._links.open(address, info)
             # A host speaks first. Nothing is sent to one that turns out not to be there, and
             # nothing overtakes what was held.
-            frame = await stream.receive()
-            await self._release_held(stream)
-            self.stream = stream
+            frame = await self._next(stream)
+            self._take_up(stream)
             while True:
-                self._track(frame)
                 yield frame
-                frame = await stream.receive()
+                frame = await self._next(stream)
         except LinkClosed as closed:
             log.info("stream to the host ended: %s", closed.reason)
+            reason, taken = read_closing(closed.reason)
+            if taken is not None:
+                self._underway.confirm(taken)
+            if reason in {p.STREAM_TAKEN, p.STREAM_CROWDED}:
+                raise Dismissed(reason) from None
             if self.stream is None:
                 # The lease still names a worker that is gone, or is just letting go.
                 await asyncio.sleep(ASK_AGAIN_S)
@@ -195,32 +245,50 @@ class Attachment:
             if stream is not None:
                 stream.close("left")
 
-    async def _release_held(self, stream: LinkStream) -> None:
-        while self._held_texts:
-            await stream.send(self._held_texts[0])
-            self._held_texts.popleft()
-        for frame in self._held_audio.take():
-            await stream.send(frame)
+    async def _next(self, stream: LinkStream) -> bytes:
+        """The host's next frame for the page. Raises LinkClosed."""
+        while (frame := await stream.receive()).startswith(TAKEN_PREFIX):
+            stream.consumed(len(frame))
+            self._underway.confirm(p.taken_decoder.decode(frame).frames)
+        self._track(frame)
+        return frame
+
+    def _take_up(self, stream: LinkStream) -> None:
+        """The host is there, and has said what it has got already: the rest goes to it first."""
+        lost = self._underway.take_back()
+        if self.role == "observer":
+            self.held = Held()  # it was said to a conversation that is another page's now
+        else:
+            self.held.put_back(lost)
+        self.stream = stream
+        self._release(stream)
+
+    def _release(self, stream: LinkStream) -> None:
+        """Send what is held, as the host takes it; what comes meanwhile waits behind it."""
+        if self.held:
+            self._releasing = asyncio.create_task(self._send_held(stream), name="held input")
+
+    async def _send_held(self, stream: LinkStream) -> None:
+        with suppress(LinkClosed):  # the next host gets what is left
+            while (frame := self.held.peek()) is not None:
+                if stream.send_nowait(frame):
+                    self.held.pop()
+                    self._underway.sent(frame)
+                else:
+                    await stream.wait_writable()
 
     def _track(self, frame: bytes) -> None:
         if frame[0] == p.AUDIO:
             return
         position = p.position_decoder.decode(frame)
+        if position.type == "presence":
+            self._stand(p.server_decoder.decode(frame))
         if position.epoch:
             self._epoch, self._seq = position.epoch, position.seq
         self._ended = position.kind == "ended"
 
-
-def whereabouts(conversation_id: uuid.UUID) -> Whereabouts | None:
-    with platform_scope("attachment looks for the host"):
-        conversation = Conversation.objects.get(id=conversation_id)
-        if conversation.state == ConversationState.ENDED:
-            return Whereabouts(
-                snapshot=p.Snapshot(
-                    epoch=conversation.last_epoch,
-                    seq=conversation.last_seq,
-                    state=load_picture(conversation),
-                )
-            )
-        held = Lease.objects.holder(conversation_id)
-        return Whereabouts(address=held[0]) if held else None
+    def _stand(self, presence: p.ServerMessage) -> None:
+        """What it is; to another host it comes as that, and takes nothing from anybody."""
+        if isinstance(presence, p.Presence):
+            self.role = presence.role
+            self._mode = "join" if presence.role == "owner" else "observe"

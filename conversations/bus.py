@@ -26,6 +26,8 @@ WORKERS = "workers"
 MESSAGE_TYPE = "parley.control"
 LAYER_DOWN = (OSError, RedisError)
 RETRY_S = 1.0
+# A layer that hangs must not hold up who asks: the database has the facts.
+WITHIN_S = 1.0
 
 
 class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
@@ -72,47 +74,65 @@ class Bus:
         self._layer: BaseChannelLayer = chosen
         self._channel = ""
         self._handlers: dict[str, list[Handler]] = {}
+        self._unheard: set[str] = set()  # groups that the layer has not let us into yet
         self._reader: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._channel = await self._layer.new_channel()
         self._reader = asyncio.create_task(self._read(), name="bus")
+        self._keeper = asyncio.create_task(self._keep_joining(), name="bus groups")
 
     async def aclose(self) -> None:
-        if self._reader is None:
+        if self._reader is None or self._keeper is None:
             return
+        self._keeper.cancel()
         for group in list(self._handlers):
             await self._quietly(self._layer.group_discard(group, self._channel))
         self._handlers.clear()
         self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        await asyncio.gather(self._reader, self._keeper, return_exceptions=True)
 
     async def join(self, group: str, handler: Handler) -> None:
         """Call `handler` for every message of `group` from now on."""
         handlers = self._handlers.setdefault(group, [])
         handlers.append(handler)
-        if len(handlers) == 1:
-            await self._quietly(self._layer.group_add(group, self._channel))
+        if len(handlers) == 1 and not await self._quietly(
+            self._layer.group_add(group, self._channel)
+        ):
+            self._unheard.add(group)
 
     async def leave(self, group: str, handler: Handler) -> None:
         handlers = self._handlers.get(group, [])
         if handler in handlers:
             handlers.remove(handler)
         if not handlers and self._handlers.pop(group, None) is not None:
+            self._unheard.discard(group)
             await self._quietly(self._layer.group_discard(group, self._channel))
 
-    async def publish(self, group: str, message: Message) -> None:
-        """Tell a group, if the layer can be reached."""
+    async def publish(self, group: str, message: Message) -> bool:
+        """Tell a group. Returns whether the layer took it, which says nothing of who hears."""
         body = msgspec.json.encode(message).decode()
         envelope = {"type": MESSAGE_TYPE, "group": group, "body": body}
-        await self._quietly(self._layer.group_send(group, envelope))
+        return await self._quietly(self._layer.group_send(group, envelope))
 
-    async def _quietly(self, call: Awaitable[None]) -> None:
+    async def _quietly(self, call: Awaitable[None]) -> bool:
         """A layer that is down is no error here: the database has the facts."""
         try:
-            await call
+            async with asyncio.timeout(WITHIN_S):
+                await call
         except LAYER_DOWN as error:
             log.warning("channel layer not reached: %s", type(error).__name__)
+            return False
+        return True
+
+    async def _keep_joining(self) -> None:
+        """Join what the layer was down for."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            for group in list(self._unheard):
+                if await self._quietly(self._layer.group_add(group, self._channel)):
+                    self._unheard.discard(group)
 
     async def _read(self) -> None:
         while True:

@@ -21,14 +21,16 @@ import msgspec
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from channels.consumer import AsyncConsumer
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from accounts.database import in_database
 from conversations import protocol as p
 from conversations.access import Ground, Loss
-from conversations.admission import Admitted, Refused, admit
-from conversations.attachment import Attachment, Switchboard
+from conversations.admission import Admitted, Refused, admit, give_back, note_departure
+from conversations.attachment import Attachment, Closed, Dismissed, Switchboard
 from conversations.quotas.bucket import TokenBucket
 from conversations.socket import Disconnected, Socket, Unacknowledged, explain
+from conversations.whereabouts import NoRoom
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +48,35 @@ NOT_STARTED = p.Error(
 )
 FRAME_TOO_BIG = p.Error(
     code="frame-too-big",
-    message=f"A frame may have {p.FRAME_BYTES} bytes.",
-    fix="Send audio in frames of 20 to 40 ms.",
+    message=f"A message may have {p.FRAME_BYTES} bytes.",
+    fix="Send less in one message.",
 )
+PICTURE_KIND = bytes([p.PICTURE])
 # Frames of every kind. Audio in pieces of 20 ms makes 50 a second; a page that was away, or a
 # program that reads a file, may be ahead for a while.
 FRAMES_PER_S = 200
 FRAMES_AT_ONCE = 2000
+# A big frame counts for several: in bytes this makes 1.6 MB a second, fifty times what speech is.
+FRAME_UNIT_BYTES = 8 * 1024
 TOO_FAST = p.Error(
     code="too-many-frames",
     message="Frames come faster than any talk needs. This one was dropped.",
     fix=f"Send at most {FRAMES_PER_S} frames a second.",
     retry_after_s=1,
+)
+# The model looks at one a second; a page's timer is not exact, and the newest wins.
+PICTURES_PER_S = 2
+PICTURES_AT_ONCE = 4
+TOO_MANY_PICTURES = p.Error(
+    code="too-many-pictures",
+    message="Pictures come faster than any model looks at them. This one was dropped.",
+    fix="Send one picture a second.",
+    retry_after_s=1,
+)
+WORKER_BEHIND = p.Error(
+    code="worker-behind",
+    message="Your message was not taken: nobody hosts the conversation right now.",
+    fix="Send it again when the conversation goes on.",
 )
 NOT_ACKNOWLEDGED = p.Error(
     code="not-acknowledged",
@@ -66,6 +85,15 @@ NOT_ACKNOWLEDGED = p.Error(
     fatal=True,
 )
 
+# A database that does not say who may come within this time is as good as away.
+STORE_WITHIN_S = 10.0
+STORE_AGAIN_S = 2
+STORE_AWAY = (
+    p.Close.OUR_FAULT,
+    "store-away",
+    "Parley's store does not answer right now. Conversations that run go on.",
+    "Try again in a moment.",
+)
 LOSSES = {
     Loss.IDENTITY: (
         p.Close.NOT_SIGNED_IN,
@@ -78,6 +106,21 @@ LOSSES = {
         "not-allowed",
         "You may not talk to agents here any more.",
         "Ask an admin of your organisation.",
+    ),
+}
+
+DISMISSALS = {
+    p.STREAM_TAKEN: (
+        p.Close.OPENED_ELSEWHERE,
+        "opened-elsewhere",
+        "This conversation was opened in another tab or on another device.",
+        "Take it back here, or go on there.",
+    ),
+    p.STREAM_CROWDED: (
+        p.Close.LIMIT_REACHED,
+        "too-many-observers",
+        "As many people as may are looking on at this conversation.",
+        "Try again when one of them has left.",
     ),
 }
 
@@ -124,9 +167,19 @@ class ConversationConsumer(AsyncConsumer):
     async def _introduce(self, scope: Any, socket: Socket) -> Admitted:
         ConversationConsumer.strangers += 1
         try:
-            async with asyncio.timeout(p.FIRST_MESSAGE_S):
-                first = await self._first_message(socket)
+            first = await self._first_message_in_time(socket)
+            async with asyncio.timeout(STORE_WITHIN_S):
                 return await in_database(admit, scope, first)
+        except (DatabaseError, TimeoutError) as error:
+            log.warning("nobody admitted: %s", type(error).__name__)
+            raise Refused(*STORE_AWAY, retry_after_s=STORE_AGAIN_S) from None
+        finally:
+            ConversationConsumer.strangers -= 1
+
+    async def _first_message_in_time(self, socket: Socket) -> p.FirstMessage:
+        try:
+            async with asyncio.timeout(p.FIRST_MESSAGE_S):
+                return await self._first_message(socket)
         except TimeoutError:
             raise Refused(
                 p.Close.NO_FIRST_MESSAGE,
@@ -134,8 +187,6 @@ class ConversationConsumer(AsyncConsumer):
                 "Nothing was opened on this socket in time.",
                 "Connect again and send `start` or `resume` at once.",
             ) from None
-        finally:
-            ConversationConsumer.strangers -= 1
 
     async def _first_message(self, socket: Socket) -> p.FirstMessage:
         while True:
@@ -152,24 +203,38 @@ class ConversationConsumer(AsyncConsumer):
 
     async def _converse(self, socket: Socket, admitted: Admitted) -> None:
         await socket.send(admitted.hello)
-        attachment = await self._switchboard.attach(
-            admitted.conversation_id, epoch=admitted.epoch, seq=admitted.seq
-        )
+        try:
+            attachment = await self._switchboard.attach(
+                admitted.conversation_id,
+                epoch=admitted.epoch,
+                seq=admitted.seq,
+                visit=admitted.visit,
+            )
+        except Closed:
+            await socket.close(p.Close.DRAINING, "server draining")
+            return
         tasks = [
             asyncio.create_task(self._down(socket, attachment), name="socket down"),
             asyncio.create_task(self._up(socket, attachment), name="socket up"),
             asyncio.create_task(self._watch(socket), name="socket heartbeat"),
             asyncio.create_task(self._watch_access(admitted.ground), name="socket access"),
+            asyncio.create_task(self._let_move(socket), name="socket moves"),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+        except Dismissed as dismissed:
+            raise Refused(*DISMISSALS[dismissed.reason]) from None
+        except NoRoom:
+            raise await in_database(give_back, admitted) from None
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await attachment.aclose()
+            if admitted.watcher:
+                await in_database(note_departure, admitted)
 
     async def _watch(self, socket: Socket) -> None:
         """End a socket that went silent. One timer, not one for each frame."""
@@ -183,6 +248,13 @@ class ConversationConsumer(AsyncConsumer):
         loss = await self._switchboard.access.loss_of(ground)
         raise Refused(*LOSSES[loss])
 
+    async def _let_move(self, socket: Socket) -> None:
+        """When this process goes: tell the page, and give it time to come again elsewhere."""
+        moving = await self._switchboard.moving()
+        await socket.send(moving)
+        await asyncio.sleep(moving.within_ms / 1000)
+        await socket.close(p.Close.DRAINING, "server draining")
+
     async def _down(self, socket: Socket, attachment: Attachment) -> None:
         async for frame in attachment.frames():
             await socket.send_frame(frame, attachment.stream)
@@ -190,14 +262,19 @@ class ConversationConsumer(AsyncConsumer):
 
     async def _up(self, socket: Socket, attachment: Attachment) -> None:
         frames = TokenBucket(per_s=FRAMES_PER_S, burst=FRAMES_AT_ONCE, now=socket.heard_at)
+        pictures = TokenBucket(per_s=PICTURES_PER_S, burst=PICTURES_AT_ONCE, now=socket.heard_at)
         while True:
             frame = await socket.receive()
-            if frames.take(socket.heard_at):
+            if frames.take(socket.heard_at, 1 + len(frame) // FRAME_UNIT_BYTES):
                 await self._complain(socket, TOO_FAST)
             elif isinstance(frame, str):
                 await self._take_text(socket, attachment, frame)
+            elif frame[:1] == PICTURE_KIND and pictures.take(socket.heard_at):
+                await self._complain(socket, TOO_MANY_PICTURES)
             else:
                 await self._take_binary(socket, attachment, frame)
+            if (gap := attachment.held.lost.tell(socket.heard_at)) is not None:
+                await socket.send(gap)
 
     async def _take_text(self, socket: Socket, attachment: Attachment, frame: str) -> None:
         if len(frame) > p.FRAME_BYTES:
@@ -213,15 +290,18 @@ class ConversationConsumer(AsyncConsumer):
                 socket.ledger.acknowledge(frames)
             case p.Ping():
                 await socket.send(p.Pong())
+            case _ if attachment.role == "observer":
+                await self._complain(socket, p.READ_ONLY)
             case _:
-                await attachment.send(p.encode(message))
+                if not await attachment.send(p.encode(message)):
+                    await socket.send(WORKER_BEHIND)
 
     async def _take_binary(self, socket: Socket, attachment: Attachment, frame: bytes) -> None:
-        if len(frame) > p.FRAME_BYTES:
-            await self._complain(socket, FRAME_TOO_BIG)
+        if attachment.role == "observer":
+            await self._complain(socket, p.READ_ONLY)
             return
         try:
-            p.check_audio_frame(frame)
+            p.check_input_frame(frame)
         except p.BadFrame as error:
             await self._complain(
                 socket, p.Error(code=error.code, message=str(error), fix=error.fix)

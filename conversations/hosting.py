@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import hmac
+import math
 import re
 import ssl
 
@@ -10,6 +11,7 @@ from django.conf import settings
 
 from conversations.attachment import Switchboard
 from conversations.bus import Bus
+from conversations.link import format_address
 from conversations.worker import Worker, WorkerOptions
 
 HOST = re.compile(r"[\w.-]+", re.ASCII)
@@ -17,7 +19,7 @@ MAX_PORT = 65535
 
 
 class BadAddress(Exception):
-    """WORKER_LISTEN is not host:port."""
+    """WORKER_LISTEN or WORKER_ADDRESS is not host:port."""
 
 
 def link_secret() -> bytes:
@@ -28,18 +30,31 @@ def link_secret() -> bytes:
 
 def worker_options() -> WorkerOptions:
     """How `manage.py worker` runs. Raises BadAddress."""
-    host, _, port = settings.WORKER_LISTEN.rpartition(":")
-    if not HOST.fullmatch(host) or not port.isdigit() or int(port) > MAX_PORT:
-        raise BadAddress(
-            f"WORKER_LISTEN is {settings.WORKER_LISTEN!r}; give host:port, such as 10.0.0.5:7700. "
-            "Web processes have to reach it there; port 0 takes a free one."
-        )
     return WorkerOptions(
-        listen_at=(host, int(port)),
+        listen_at=place("WORKER_LISTEN"),
+        reached_at=format_address(*place("WORKER_ADDRESS")) if settings.WORKER_ADDRESS else "",
         link_secret=link_secret(),
         capacity=settings.WORKER_CAPACITY,
+        too_late_s=too_late_s(),
         tls=worker_tls(),
     )
+
+
+def place(setting: str) -> tuple[str, int]:
+    """Host and port of a setting. Raises BadAddress."""
+    given: str = getattr(settings, setting)
+    host, _, port = given.rpartition(":")
+    if not HOST.fullmatch(host) or not port.isdigit() or int(port) > MAX_PORT:
+        raise BadAddress(
+            f"{setting} is {given!r}; give host:port, such as 10.0.0.5:7700. "
+            "Web processes have to reach it there; port 0 takes a free one."
+        )
+    return host, int(port)
+
+
+def too_late_s() -> float:
+    """How late a worker's loop may wake before it takes on no more, in seconds."""
+    return settings.WORKER_LAG_MS / 1000 or math.inf
 
 
 def worker_tls() -> ssl.SSLContext | None:
@@ -67,7 +82,10 @@ def new_worker(bus: Bus) -> Worker | None:
     if not settings.WORKER_IN_PROCESS:
         return None
     options = WorkerOptions(
-        listen_at=None, link_secret=link_secret(), capacity=settings.WORKER_CAPACITY
+        listen_at=None,
+        link_secret=link_secret(),
+        capacity=settings.WORKER_CAPACITY,
+        too_late_s=too_late_s(),
     )
     return Worker(bus, options)
 

@@ -4,10 +4,7 @@ This module is the one truth. The reference in `docs/reference/socket-protocol.m
 page's JavaScript and the tests are held against it. The same frames travel on the link
 between web process and worker, so nothing is encoded twice.
 
-A text frame is a JSON object with a `type`. A binary frame is an 8-byte header, little
-endian, and its payload:
-
-    kind: u8   stream: u8   rate: u16, in hundreds of Hz   seq: u32
+A text frame is a JSON object with a `type`. Binary frames carry sound and pictures; see `frames`.
 
 Numbered events (`type` = `event`) are contiguous in `seq` within an epoch. An epoch is one
 worker's time as host of the conversation; another epoch always begins with a snapshot.
@@ -15,12 +12,12 @@ worker's time as host of the conversation; another epoch always begins with a sn
 
 from __future__ import annotations
 
-import struct
 from typing import Annotated, Literal
 
 import msgspec
 
 from accounts.limits import LimitKind
+from conversations import frames, streams
 from conversations.states import (
     AgentState,
     ConversationState,
@@ -31,14 +28,22 @@ from conversations.states import (
 
 SUBPROTOCOL = "parley.v1"
 
-HEADER = struct.Struct("<BBHI")
-AUDIO = 1
-INPUT_RATE_HZ = 16_000
-OUTPUT_RATE_HZ = 24_000
+# The binary frames, and what they are bound to.
+AUDIO = frames.AUDIO
+FRAME_BYTES = frames.FRAME_BYTES
+HEADER = frames.HEADER
+INPUT_RATE_HZ = frames.INPUT_RATE_HZ
+OUTPUT_RATE_HZ = frames.OUTPUT_RATE_HZ
+PICTURE = frames.PICTURE
+PICTURE_BYTES = frames.PICTURE_BYTES
+BadFrame = frames.BadFrame
+audio_frame = frames.audio_frame
+check_audio_frame = frames.check_audio_frame
+check_input_frame = frames.check_input_frame
+picture_frame = frames.picture_frame
 
 # Bounds of what a client may send.
 TEXT_CHARS = 8_000
-FRAME_BYTES = 64 * 1024
 # A snapshot has to fit into half a socket's window, or it could never be acknowledged.
 SNAPSHOT_BYTES = 96 * 1024
 # A turn that grows past this is ended and continued in a new one.
@@ -46,7 +51,8 @@ TURN_CHARS = 8_000
 
 FIRST_MESSAGE_S = 10.0
 HEARTBEAT_MS = 15_000
-RESUME_WINDOW_S = 600
+# So long after a cut a page gets exactly what it missed; later, a snapshot.
+RESUME_WINDOW_S = 60
 
 
 class Close:
@@ -73,12 +79,26 @@ Ref = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,64}$")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
+Mode = streams.Mode
+Role = Literal["owner", "observer"]
+
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
-    """First message: a new conversation with an agent (its id)."""
+    """First message: a new conversation with an agent (its id).
+
+    `page` names the page or program, the same on each of its sockets: a newer one replaces an
+    older one that may linger. `wait`: stand in line when every worker is full, instead of
+    being refused; people do, programs with a key do not, unless they say otherwise. `draft`:
+    try what the agent's editors have not published; only they may. `consent`: the person agreed
+    to be recorded, to this version of the text that asks for it.
+    """
 
     agent: Identifier
     key: Key | None = None
+    page: Ref | None = None
+    wait: bool | None = None
+    draft: bool = False
+    consent: Ref | None = None
 
 
 class Resume(msgspec.Struct, frozen=True, tag="resume"):
@@ -88,6 +108,9 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     epoch: Count = 0
     seq: Count = 0
     key: Key | None = None
+    mode: Mode = "take"
+    page: Ref | None = None
+    wait: bool | None = None
 
 
 class SendText(msgspec.Struct, frozen=True, tag="text"):
@@ -115,12 +138,16 @@ class Stay(msgspec.Struct, frozen=True, tag="stay"):
     """The user is still there: the idle time begins anew."""
 
 
+class StopRecording(msgspec.Struct, frozen=True, tag="stop-recording"):
+    """From now on nothing more that is heard is kept, in this conversation for good."""
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Heartbeat; answered by `pong`."""
 
 
 FirstMessage = Start | Resume
-ClientMessage = SendText | AudioEnd | Ack | End | Stay | Ping
+ClientMessage = SendText | AudioEnd | Ack | End | Stay | StopRecording | Ping
 
 first_decoder: msgspec.json.Decoder[FirstMessage] = msgspec.json.Decoder(FirstMessage)
 client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -136,17 +163,21 @@ class AgentCard(msgspec.Struct, frozen=True):
 
 class Limits(msgspec.Struct, frozen=True):
     frame_bytes: int = FRAME_BYTES
+    picture_bytes: int = PICTURE_BYTES
     text_chars: int = TEXT_CHARS
     texts_per_min: int | None = None
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """`mode`: how this socket may come to the conversation; what it became, `presence` tells."""
+
     conversation: str
     agent: AgentCard
     simulated: bool
     heartbeat_ms: int = HEARTBEAT_MS
     resume_window_s: int = RESUME_WINDOW_S
     limits: Limits = Limits()
+    mode: Mode = "take"
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
@@ -156,17 +187,36 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     seq: int
 
 
-class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
-    """No worker hosts the conversation yet, or the last one was lost."""
+class Presence(msgspec.Struct, frozen=True, tag="presence"):
+    """What this socket is now, and whether anybody owns the conversation."""
 
-    reason: Literal["finding-worker", "worker-lost"]
+    role: Role
+    owned: bool
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """No worker hosts the conversation yet, or the last one was lost. `place`: in the line of
+    those that wait for room, from 1; only with `capacity-full`. `nobody-there`: to an observer,
+    the conversation rests until its owner is back."""
+
+    reason: Literal["finding-worker", "worker-lost", "capacity-full", "nobody-there"]
+    place: int | None = None
 
 
 class Gap(msgspec.Struct, frozen=True, tag="gap"):
-    """`ms` of agent audio of `stream` were dropped for this socket: it read too slowly."""
+    """`ms` of somebody's audio were dropped: the agent's of `stream` for this socket, which read
+    too slowly, or the `user`'s, which the model's side did not take in time (`stream` is 0)."""
 
     stream: int
     ms: int
+    speaker: Literal["agent", "user"] = "agent"
+
+
+class Moving(msgspec.Struct, frozen=True, tag="moving"):
+    """This server is about to go. Connect again, which leads to another one, and resume: at the
+    next pause, at the latest in `within_ms`, when this socket closes with 1001."""
+
+    within_ms: int
 
 
 class Error(msgspec.Struct, frozen=True, tag="error"):
@@ -181,6 +231,13 @@ class Error(msgspec.Struct, frozen=True, tag="error"):
     fix: str
     fatal: bool = False
     retry_after_s: int | None = None
+
+
+READ_ONLY = Error(
+    code="read-only",
+    message="This socket only looks on.",
+    fix="To talk here, resume the conversation with mode `take`.",
+)
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
@@ -253,6 +310,12 @@ class Notice(EventBase, frozen=True, tag="notice"):
     text: str
 
 
+class Recording(EventBase, frozen=True, tag="recording"):
+    """Whether what is heard is being kept."""
+
+    on: bool
+
+
 class LimitWarning(EventBase, frozen=True, tag="warning"):
     """A limit is near: it ends the conversation in `left_ms`, or `percent` of it are used. With
     neither, an earlier warning of the same `what` does not hold any more."""
@@ -278,6 +341,7 @@ Event = (
     | AudioStarted
     | Interrupted
     | Notice
+    | Recording
     | LimitWarning
     | Ended
 )
@@ -312,6 +376,7 @@ class Picture(msgspec.Struct, kw_only=True):
     turns: list[TurnPicture] = []
     earlier: bool = False
     warnings: list[WarningPicture] = []
+    recording: bool = False
     ended: EndReason | None = None
 
     def find(self, key: str) -> TurnPicture | None:
@@ -341,6 +406,8 @@ class Picture(msgspec.Struct, kw_only=True):
                 self.fold_turn(event)
             case LimitWarning():
                 self.fold_warning(event)
+            case Recording():
+                self.recording = event.on
             case Ended():
                 self.state = ConversationState.ENDED
                 self.ended = event.reason
@@ -394,7 +461,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     ms: int = 0
 
 
-ServerMessage = Hello | Resumed | Snapshot | Waiting | Gap | Error | Pong
+ServerMessage = Hello | Resumed | Presence | Snapshot | Waiting | Gap | Moving | Error | Pong
 
 encode = msgspec.json.Encoder().encode
 event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -415,58 +482,12 @@ position_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(Position
 
 # --- Between web process and worker ------------------------------------------------------
 
-
-class Attach(msgspec.Struct, frozen=True):
-    """The opening payload of a link stream: which conversation, and where the socket stands.
-
-    After it, the stream carries the socket's own frames, both ways.
-    """
-
-    conversation: str
-    epoch: int = 0
-    seq: int = 0
-
-
-attach_decoder: msgspec.json.Decoder[Attach] = msgspec.json.Decoder(Attach)
-
-# Why a host closes a stream. Anything else is a broken connection.
-STREAM_NOT_HERE = "not-here"
-STREAM_MOVED = "moved"
-STREAM_ENDED = "ended"
-
-
-# --- Binary frames ----------------------------------------------------------------------
-
-
-class BadFrame(Exception):
-    """A client's binary frame is not one; `code` and `fix` go into the error it gets."""
-
-    def __init__(self, code: str, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.fix = fix
-
-
-def audio_frame(stream: int, seq: int, pcm: bytes) -> bytes:
-    """One binary frame of agent audio: PCM16 little-endian mono, 24 kHz."""
-    return HEADER.pack(AUDIO, stream & 0xFF, OUTPUT_RATE_HZ // 100, seq & 0xFFFFFFFF) + pcm
-
-
-def check_audio_frame(frame: bytes) -> None:
-    """Check a client's binary frame: PCM16 mono audio at 16 kHz. Raises BadFrame."""
-    if len(frame) < HEADER.size:
-        raise BadFrame("bad-frame", "The binary frame is shorter than its header.", FRAME_FIX)
-    kind, _, rate, _ = HEADER.unpack_from(frame)
-    if kind != AUDIO:
-        raise BadFrame("bad-frame", f"Binary frames of kind {kind} are not known.", FRAME_FIX)
-    if rate * 100 != INPUT_RATE_HZ:
-        raise BadFrame(
-            "bad-audio-rate",
-            f"The audio has {rate * 100} Hz; {INPUT_RATE_HZ} Hz is expected.",
-            "Resample to 16000 Hz, PCM16, mono, and send it again.",
-        )
-    if len(frame) % 2:
-        raise BadFrame("bad-frame", "The audio has half a sample.", FRAME_FIX)
-
-
-FRAME_FIX = "Send an 8-byte header (kind 1, stream 0, rate 160, seq) followed by PCM16 mono audio."
+Attach = streams.Attach
+attach_decoder = streams.attach_decoder
+Taken = streams.Taken
+taken_decoder = streams.taken_decoder
+STREAM_NOT_HERE = streams.NOT_HERE
+STREAM_MOVED = streams.MOVED
+STREAM_ENDED = streams.ENDED
+STREAM_TAKEN = streams.TAKEN
+STREAM_CROWDED = streams.CROWDED

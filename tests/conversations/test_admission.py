@@ -10,17 +10,23 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
+from msgspec.structs import replace
 
 from accounts.api_keys import create_api_key
 from accounts.callers import ACTIVE_TENANT
-from accounts.models import Credential, Membership, Tenant
-from accounts.roles import Role
+from accounts.models import AuditEntry, Credential, Membership, Tenant
+from accounts.roles import Permission, Role
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
-from conversations.admission import Admitted, Refused, admit
-from conversations.models import Agent, BudgetNotice, Conversation, Lease
+from conversations.admission import Admitted, Refused, admit, give_back, note_departure
+from conversations.models import Agent, BudgetNotice, Consent, Conversation, Lease, WorkerProcess
+from conversations.room import RETRY_S
+from conversations.states import EndReason
+from conversations.versions import content_of, save_draft
 from tests.conversations.quotas.ledger import limit, used
+from tests.conversations.recordings.takes import allow_recording
 from tests.conversations.talks import ago, make_conversation, make_open
 
 if TYPE_CHECKING:
@@ -276,3 +282,133 @@ def test_the_limits_of_messages_are_told_at_the_door(cast: Cast, agent: Agent) -
     limit(agent, message_chars=200, messages_per_min=6)
     told = admit(browser(cast.acme.member), start(agent)).hello.limits
     assert told == p.Limits(text_chars=200, texts_per_min=6)
+
+
+# --- drafts -----------------------------------------------------------------------------
+
+
+def test_editors_talk_to_a_draft_and_nobody_else(cast: Cast, agent: Agent) -> None:
+    with tenant_scope(cast.acme.tenant.pk):
+        draft = save_draft(agent, {**content_of(agent), "prompt": "New."}, None, timezone.now())
+    first = p.Start(agent=str(agent.pk), draft=True)
+    opened = admit(browser(cast.acme.developer), first)
+    with tenant_scope(cast.acme.tenant.pk):
+        assert Conversation.objects.get(pk=opened.conversation_id).version == draft
+    usual = admit(browser(cast.acme.developer), start(agent))
+    with tenant_scope(cast.acme.tenant.pk):
+        version = Conversation.objects.get(pk=usual.conversation_id).version
+    assert version is not None
+    assert (version.number, version.state) == (1, "published")
+    with pytest.raises(Refused) as refused:
+        admit(browser(cast.acme.member), first)
+    assert refused.value.error.code == "not-allowed"
+
+
+def test_without_a_draft_there_is_none_to_try(cast: Cast, agent: Agent) -> None:
+    with pytest.raises(Refused) as refused:
+        admit(browser(cast.acme.developer), p.Start(agent=str(agent.pk), draft=True))
+    assert refused.value.error.code == "unknown-draft"
+
+
+# --- who looks on, who waits ------------------------------------------------------------
+
+
+def watching(row: Conversation, key: str | None = None) -> p.Resume:
+    return p.Resume(str(row.id), key=key, mode="observe")
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_reviewers_look_on_and_it_is_noted(cast: Cast, agent: Agent, role: str) -> None:
+    row = make_open(agent, cast.acme.member, ago(minutes=5))
+    user = getattr(cast.acme, role)
+    if role == Role.DEVELOPER:
+        assert refusal(browser(user), watching(row)) == (4404, "unknown-conversation")
+        return
+    admitted = admit(browser(user), watching(row))
+    assert (admitted.hello.mode, admitted.visit.mode) == ("observe", "observe")
+    with platform_scope("test"):
+        assert not Lease.objects.with_place().exists(), "looking on takes no place"
+        noted = AuditEntry.objects.filter(object_id=str(row.pk))
+        if role == Role.MEMBER:
+            assert admitted.watcher == "", "the person's own second tab"
+            assert not noted.exists()
+            return
+        assert admitted.ground.permission == Permission.REVIEW_CONVERSATIONS
+        note_departure(admitted)
+        actions = noted.filter(actor=f"user:{user.pk}").order_by("id")
+        found = list(actions.values_list("action", flat=True))
+        assert found == ["conversation.watched", "conversation.watch-ended"]
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_another_tenants_staff_find_nothing_to_look_on(cast: Cast, agent: Agent, role: str) -> None:
+    row = make_open(agent, cast.acme.member, ago(minutes=5))
+    told = (4404, "unknown-conversation")
+    assert refusal(browser(getattr(cast.globex, role)), watching(row)) == told
+    assert refusal(NO_COOKIE, watching(row, cast.globex.api_key)) == told
+    with platform_scope("test"):
+        assert not AuditEntry.objects.filter(object_id=str(row.pk)).exists()
+
+
+def test_a_key_that_reads_may_look_on_and_no_more(cast: Cast, agent: Agent) -> None:
+    row = make_open(agent, cast.acme.member, ago(minutes=5))
+    _, key = create_api_key(cast.acme.tenant, "reader", ["read"])
+    assert admit(NO_COOKIE, watching(row, key)).watcher.startswith("key:")
+    taking = p.Resume(str(row.id), key=key, mode="join")
+    assert refusal(NO_COOKIE, taking) == (4403, "not-allowed")
+
+
+def full() -> None:
+    WorkerProcess.objects.enrol("w", "tcp://w:1", 1)
+    WorkerProcess.objects.report("w", drained=False, has_room=False, lag_ms=0)
+
+
+def test_people_wait_for_room_and_programs_are_told_when_to_ask(cast: Cast, agent: Agent) -> None:
+    full()
+    key = cast.acme.api_key
+    assert admit(browser(cast.acme.member), start(agent)).visit.waits
+    assert admit(NO_COOKIE, p.Start(str(agent.id), key, wait=True)).visit.waits
+    impatient = p.Start(str(agent.id), wait=False)
+    for scope, first in ((NO_COOKIE, start(agent, key)), (browser(cast.acme.owner), impatient)):
+        with pytest.raises(Refused) as caught:
+            admit(scope, first)
+        assert (caught.value.close_code, caught.value.error.code) == (4402, "capacity-full")
+        assert caught.value.error.retry_after_s == RETRY_S
+    with platform_scope("test"):
+        assert Conversation.objects.count() == 2
+
+
+def test_what_was_begun_for_nothing_ends(cast: Cast, agent: Agent) -> None:
+    admitted = admit(NO_COOKIE, start(agent, cast.acme.api_key))
+    assert not admitted.visit.waits
+    full()
+    assert give_back(admitted).error.code == "capacity-full"
+    with platform_scope("test"):
+        assert Conversation.objects.get().end_reason == EndReason.CAPACITY_FULL
+        assert not Lease.objects.exists()
+    resumed = make_open(agent, cast.acme.member, ago(minutes=5))
+    give_back(admit(NO_COOKIE, p.Resume(str(resumed.id), key=cast.acme.api_key)))
+    with platform_scope("test"):
+        assert Lease.objects.filter(conversation=resumed).exists(), "it can go on later"
+
+
+# --- recording ----------------------------------------------------------------------------
+
+
+def test_who_agrees_is_recorded_and_it_is_noted_who_said_so(cast: Cast, agent: Agent) -> None:
+    allow_recording(agent, Agent.Recorded.REQUIRED)
+    scope, first = browser(cast.acme.member), start(agent)
+    assert refusal(scope, first) == (p.Close.NOT_ALLOWED, "consent-needed")
+    outdated = replace(first, consent="2020-01.30")
+    assert refusal(scope, outdated) == (p.Close.NOT_ALLOWED, "consent-outdated")
+    talk = opened(admit(scope, replace(first, consent="2026-11.30")))
+    with platform_scope("test"):
+        assert Consent.objects.get(conversation=talk).given_by == f"user:{cast.acme.member.pk}"
+        assert Conversation.objects.count() == 1
+
+
+def test_who_is_only_asked_may_talk_unrecorded(cast: Cast, agent: Agent) -> None:
+    allow_recording(agent)
+    talk = opened(admit(NO_COOKIE, start(agent, cast.acme.api_key)))
+    with platform_scope("test"):
+        assert not Consent.objects.filter(conversation=talk).exists()

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
+import msgspec
 import psycopg
 import pytest
 from channels.layers import InMemoryChannelLayer
@@ -18,18 +19,21 @@ from accounts.tenancy import platform_scope
 from conversations import attachment as module
 from conversations import bus as b
 from conversations import protocol as p
-from conversations.attachment import Attachment, Switchboard
+from conversations.attachment import Attachment, Dismissed, Switchboard
 from conversations.bus import Bus
 from conversations.held import HELD_AUDIO_BYTES, HELD_TEXTS
-from conversations.link import LinkClosed, LinkStream, Listener, listen_memory
+from conversations.link import DEFAULT_WINDOW, LinkClosed, LinkStream, Listener, listen_memory
 from conversations.models import LEASE_TERM, Conversation, Lease
 from conversations.states import ConversationState, EndReason
+from conversations.underway import closing
+from conversations.whereabouts import Visit
 from tests.cast import Cast
 from tests.children import child_environment
 from tests.conversations.talks import ago, make_agent, make_conversation, make_open
 
 PATIENCE_S = 20.0
 PIECE = bytes(3_200)
+AUDIO_MS = 100  # of PIECE
 Answer = TypeVar("Answer")
 
 
@@ -70,8 +74,10 @@ class Desk:
         await self.bus.publish(b.conversation_group(self.row.id), opened)
 
     @asynccontextmanager
-    async def attached(self, *, epoch: int = 0, seq: int = 0) -> AsyncIterator[Reader]:
-        attachment = await self.switchboard.attach(self.row.id, epoch=epoch, seq=seq)
+    async def attached(
+        self, *, epoch: int = 0, seq: int = 0, visit: Visit | None = None
+    ) -> AsyncIterator[Reader]:
+        attachment = await self.switchboard.attach(self.row.id, epoch=epoch, seq=seq, visit=visit)
         async with aclosing(closable(attachment.frames())) as frames:
             try:
                 yield Reader(attachment, frames)
@@ -163,10 +169,11 @@ async def test_without_a_worker_it_is_asked_for_until_one_opens(desk: Desk) -> N
 async def test_a_living_host_is_found_without_asking(desk: Desk) -> None:
     host = Host()
     await desk.open_at(host)
-    async with desk.attached(epoch=2, seq=7) as read:
+    async with desk.attached(epoch=2, seq=7, visit=Visit(page="mine")) as read:
         reading = asyncio.create_task(read())
         stream = await host.arrival()
-        assert host.asked == [p.Attach(str(desk.row.id), 2, 7)]
+        asked = msgspec.structs.replace(host.asked[0], line="")
+        assert asked == p.Attach(str(desk.row.id), 2, 7, page="mine", mode="take")
         await stream.send(p.encode(p.Resumed(epoch=2, seq=7)))
         assert await reading == p.Resumed(epoch=2, seq=7)
         assert desk.wanted.empty()
@@ -287,7 +294,8 @@ async def test_another_host_goes_on_where_the_lost_one_was(desk: Desk) -> None:
         await within(desk.wanted.get())
         await desk.open_at(second)
         await (await second.arrival()).send(p.encode(notice(42)))
-        assert second.asked == [p.Attach(str(desk.row.id), 2, 41)]
+        (asked,) = second.asked
+        assert (asked.conversation, asked.epoch, asked.seq) == (str(desk.row.id), 2, 41)
         assert await reading == notice(42)
 
 
@@ -339,25 +347,56 @@ async def test_what_is_said_meanwhile_is_held_within_bounds_and_in_order(desk: D
         await read()
         for number in range(pieces + 5):
             await read.attachment.send(audio(number))
-        for number in range(HELD_TEXTS + 4):
-            await read.attachment.send(typed(number))
+        taken = [await read.attachment.send(typed(number)) for number in range(HELD_TEXTS + 4)]
+        assert taken == [True] * HELD_TEXTS + [False] * 4
         host = Host()
         await desk.open_at(host)
         reading = asyncio.create_task(read())
         stream = await host.arrival()
         await stream.send(p.encode(notice(1)))
+        await reading
+        assert await read.attachment.send(typed(99))
         heard = []
-        for _ in range(HELD_TEXTS + pieces):
+        for _ in range(HELD_TEXTS + pieces + 1):
             heard.append(await within(stream.receive()))
             stream.consumed(len(heard[-1]))
-        await reading
-        await read.attachment.send(typed(99))
-        heard.append(await within(stream.receive()))
+        gap = read.attachment.held.lost.tell(0.0)
     assert heard == [
-        *(typed(number) for number in range(4, HELD_TEXTS + 4)),
         *(audio(number) for number in range(5, pieces + 5)),
+        *(typed(number) for number in range(HELD_TEXTS)),
         typed(99),
     ]
+    assert gap == p.Gap(stream=0, ms=5 * AUDIO_MS, speaker="user")
+
+
+async def test_a_host_that_takes_nothing_stalls_no_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs: after a moment the voice is dropped, oldest first, and what comes down passes."""
+    monkeypatch.setattr(module, "TAKES_WITHIN_S", 0.01)
+    host = Host()
+    await desk.open_at(host)
+    async with desk.attached() as read:
+        reading = asyncio.create_task(read())
+        stream = await host.arrival()
+        await stream.send(p.encode(notice(1)))
+        await reading
+        sent = [audio(number) for number in range(2 * (DEFAULT_WINDOW + HELD_AUDIO_BYTES) // 3_200)]
+        for frame in sent:
+            assert await read.attachment.send(frame)
+        assert read.attachment.held.audio_bytes <= HELD_AUDIO_BYTES
+        await stream.send(p.encode(notice(2)))
+        assert await read() == notice(2)
+        heard: list[bytes] = []
+        while not heard or heard[-1] != sent[-1]:
+            heard.append(await within(stream.receive()))
+            stream.consumed(len(heard[-1]))
+        gap = read.attachment.held.lost.tell(0.0)
+    assert gap is not None
+    assert gap.ms == (len(sent) - len(heard)) * AUDIO_MS
+    cut = next(n for n, frame in enumerate(heard) if frame != sent[n])
+    assert heard[cut:] == sent[cut - len(heard) :]
+    assert len(heard) * len(sent[0]) <= DEFAULT_WINDOW + HELD_AUDIO_BYTES + len(sent[0])
 
 
 async def test_what_is_said_to_a_host_that_went_is_held_for_the_next(desk: Desk) -> None:
@@ -380,18 +419,77 @@ async def test_what_is_said_to_a_host_that_went_is_held_for_the_next(desk: Desk)
         assert await within(stream.receive()) == typed(1)
 
 
-# --- the switchboard ---------------------------------------------------------------------
+async def test_what_never_arrived_goes_again_before_what_was_held(desk: Desk) -> None:
+    """The link breaks; the host that comes back says exactly how much it has got."""
+    host = Host()
+    await desk.open_at(host)
+    async with desk.attached() as read:
+        reading = asyncio.create_task(read())
+        stream = await host.arrival()
+        await stream.send(p.encode(notice(1)))
+        await reading
+        for number in range(4):
+            await read.attachment.send(typed(number))
+        assert [await within(stream.receive()) for _ in range(2)] == [typed(0), typed(1)]
+        reading = asyncio.create_task(read())
+        stream.close(closing("broken", 1))
+        stream = await host.arrival()
+        await read.attachment.send(typed(4))
+        await stream.send(p.encode(p.Taken(2)))
+        await stream.send(p.encode(notice(2)))
+        assert await reading == notice(2), "what the host says to the web process stays there"
+        got = [await within(stream.receive()) for _ in range(3)]
+        assert got == [typed(2), typed(3), typed(4)]
+        assert len({asked.line for asked in host.asked}) == 1
 
 
-async def test_a_switchboard_starts_once() -> None:
-    switchboard = Switchboard(b"s" * 32)
-    first, second = await asyncio.gather(switchboard.start(), switchboard.start())
-    assert first is second
-    assert await switchboard.start() is first
-    await switchboard.aclose()
+# --- whose it is ----------------------------------------------------------------------------
 
 
-async def test_a_switchboard_that_never_started_can_be_closed() -> None:
-    switchboard = Switchboard(b"s" * 32)
-    await switchboard.aclose()
-    assert switchboard.bus is None
+@pytest.mark.parametrize(("role", "comes_as"), [("owner", "join"), ("observer", "observe")])
+async def test_to_another_host_it_comes_as_what_it_was(
+    desk: Desk, role: p.Role, comes_as: p.Mode
+) -> None:
+    """So that an owner takes nothing from the page that took over meanwhile."""
+    first, second = Host(), Host()
+    await desk.open_at(first)
+    async with desk.attached(visit=Visit(page="mine")) as read:
+        reading = asyncio.create_task(read())
+        stream = await first.arrival()
+        await stream.send(p.encode(p.Presence(role=role, owned=True)))
+        assert await reading == p.Presence(role=role, owned=True)
+        assert read.attachment.role == role
+        await desk.open_at(second)
+        reading = asyncio.create_task(read())
+        stream.close(p.STREAM_MOVED)
+        await (await second.arrival()).send(p.encode(notice(1)))
+        await reading
+        assert [(asked.page, asked.mode) for asked in second.asked] == [("mine", comes_as)]
+
+
+@pytest.mark.parametrize("reason", [p.STREAM_TAKEN, p.STREAM_CROWDED])
+async def test_who_is_let_go_does_not_come_again(desk: Desk, reason: str) -> None:
+    host = Host(refuse=reason)
+    await desk.open_at(host)
+    async with desk.attached() as read:
+        with pytest.raises(Dismissed) as caught:
+            await read()
+    assert caught.value.reason == reason
+    assert len(host.asked) == 1
+
+
+async def test_an_observer_wakes_nobody_and_says_nothing(desk: Desk) -> None:
+    async with desk.attached(visit=Visit(mode="observe")) as read:
+        shown = await read()
+        assert isinstance(shown, p.Snapshot)
+        assert shown.state.ended is None
+        assert await read() == p.Waiting(reason="nobody-there")
+        reading = asyncio.create_task(read())
+        await read.attachment.send(typed(1))
+        host = Host()
+        await desk.open_at(host)
+        stream = await host.arrival()
+        await stream.send(p.encode(p.Presence(role="observer", owned=True)))
+        assert await reading == p.Presence(role="observer", owned=True)
+        assert desk.wanted.empty()
+        assert not read.attachment.held

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
+from conversations import bus as module
 from conversations.bus import WORKERS, Bus, Message, Opened, Stopped, Wanted, conversation_group
 
 
@@ -34,6 +35,22 @@ class BadLayer(InMemoryChannelLayer):
 class DownLayer(InMemoryChannelLayer):
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         raise ConnectionRefusedError
+
+
+class HungLayer(InMemoryChannelLayer):
+    """Answers nobody until it is `back`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = asyncio.Event()
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await self.back.wait()
+        await super().group_send(group, message)
+
+    async def group_add(self, group: str, channel: str) -> None:
+        await self.back.wait()
+        await super().group_add(group, channel)
 
 
 class Ear:
@@ -123,8 +140,30 @@ async def test_nonsense_on_the_layer_is_passed_over() -> None:
 async def test_a_layer_that_is_down_stops_nobody() -> None:
     bus = Bus(DownLayer())
     await bus.start()
-    await bus.publish(WORKERS, Wanted("c1"))
+    assert not await bus.publish(WORKERS, Wanted("c1"))
     await bus.aclose()
+
+
+async def test_who_joins_while_the_layer_hangs_hears_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "WITHIN_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    layer = HungLayer()
+    bus, ear, left = Bus(layer), Ear(), Ear()
+    await bus.start()
+    await bus.join(WORKERS, ear)
+    await bus.join(conversation_group("c1"), left)
+    await bus.leave(conversation_group("c1"), left)
+    assert not await bus.publish(WORKERS, Wanted("c1"))
+    layer.back.set()
+    async with asyncio.timeout(10):
+        while not ear.heard:
+            assert await bus.publish(WORKERS, Wanted("c2"))
+            await asyncio.sleep(0.005)
+    await bus.aclose()
+    assert ear.heard[0] == Wanted("c2")
+    assert left.heard == []
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -133,7 +172,7 @@ async def test_who_asks_until_answered_is_answered_on_a_bad_layer(seed: int) -> 
     bus = Bus(BadLayer(seed))
     answered = asyncio.Event()
     claims: set[str] = set()
-    answers: set[asyncio.Task[None]] = set()
+    answers: set[asyncio.Task[bool]] = set()
 
     def claim(message: Message) -> None:
         assert isinstance(message, Wanted)

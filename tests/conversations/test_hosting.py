@@ -42,6 +42,15 @@ def test_a_bad_address_is_told_with_what_to_write(settings: Settings, listen_at:
         worker_options()
 
 
+def test_web_processes_may_reach_it_elsewhere(settings: Settings) -> None:
+    assert worker_options().reached_at == ""
+    settings.WORKER_ADDRESS = "workers.example:7700"
+    assert worker_options().reached_at == "tcp://workers.example:7700"
+    settings.WORKER_ADDRESS = "workers.example"
+    with pytest.raises(BadAddress, match=r"WORKER_ADDRESS is .*; give host:port"):
+        worker_options()
+
+
 def test_the_link_secret_follows_the_secret_key_and_does_not_show_it(settings: Settings) -> None:
     first = link_secret()
     assert link_secret() == first

@@ -14,6 +14,7 @@ from conversations import pages
 from conversations.models import Agent, Conversation
 from conversations.states import TurnState
 from tests.cast import Cast
+from tests.conversations.recordings.takes import allow_recording
 from tests.conversations.talks import (
     add_event,
     add_turn,
@@ -23,6 +24,7 @@ from tests.conversations.talks import (
     make_open,
     signed_in,
 )
+from tests.permissions.furniture import furnish_recording
 
 ROLES = ["owner", "admin", "developer", "reviewer", "member"]
 REVIEWERS = {"owner", "admin", "reviewer"}
@@ -84,8 +86,12 @@ def test_the_talk_page_tells_the_script_what_it_needs(cast: Cast, agent: Agent) 
     assert config == {
         "agent": {"id": str(agent.id), "name": "Shop"},
         "conversation": None,
+        "draft": False,
         "socket_path": "/ws/conversations/",
-        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/"},
+        "recording": None,
+        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/", "back": "/"},
+        "observes": False,
+        "person": "You",
         "simulated": False,
         "user": {"name": "member@acme.example"},
     }
@@ -276,6 +282,25 @@ def test_a_reviewer_reads_one_that_still_runs(cast: Cast, agent: Agent) -> None:
     assert 'data-testid="person"' in page
 
 
+def test_a_reviewer_watches_one_that_still_runs(
+    cast: Cast, agent: Agent, talk: Conversation
+) -> None:
+    row = make_open(agent, cast.acme.member, ago(seconds=1))
+    client = signed_in(cast.acme.reviewer)
+    watch = f"/review/{row.id}/watch/"
+    assert watch in text_of(client, f"/review/{row.id}/")
+    page = text_of(client, watch)
+    config = config_of(page)
+    assert (config["observes"], config["conversation"]) == (True, str(row.id))
+    assert config["person"] == "member@acme.example"
+    assert config["urls"]["back"] == f"/review/{row.id}/"
+    assert "size 42" not in page, "what is said comes over the socket, which notes who watches"
+    assert "watch/" not in text_of(client, f"/review/{talk.id}/")
+    assert client.get(f"/review/{talk.id}/watch/").headers["Location"] == f"/review/{talk.id}/"
+    own = config_of(text_of(signed_in(cast.acme.member), f"/c/{row.id}/"))
+    assert (own["observes"], own["person"]) == (False, "You")
+
+
 def test_who_reads_what_others_said_is_recorded(cast: Cast, talk: Conversation) -> None:
     reviewer = cast.acme.reviewer
     text_of(signed_in(reviewer), f"/review/{talk.id}/")
@@ -313,3 +338,60 @@ def test_the_number_of_queries_does_not_grow(
 @pytest.mark.parametrize("address", ["/", "/history/", "/review/"])
 def test_pages_only_show(cast: Cast, address: str, method: str) -> None:
     assert getattr(signed_in(cast.acme.reviewer), method)(address).status_code == 405
+
+
+# --- recordings ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(talk: Conversation) -> Conversation:
+    """`talk`, of which everything was lost: there is nothing to hear, and it can be asked for."""
+    with tenant_scope(talk.tenant_id):
+        furnish_recording(talk)
+    return talk
+
+
+def sound_of(talk: Conversation) -> str:
+    return f"/c/{talk.id}/recording.wav"
+
+
+def test_a_recorded_conversation_has_a_player(cast: Cast, recorded: Conversation) -> None:
+    page = text_of(signed_in(cast.acme.reviewer), f"/review/{recorded.id}/")
+    assert f'src="{sound_of(recorded)}"' in page
+    assert page.count('data-testid="turn-play"') == 2
+    assert 'data-testid="player-lost"' in page
+
+
+def test_without_a_recording_there_is_none(cast: Cast, talk: Conversation) -> None:
+    assert 'data-testid="player"' not in text_of(signed_in(cast.acme.member), f"/c/{talk.id}/")
+    assert signed_in(cast.acme.member).get(sound_of(talk)).status_code == 404
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_read_may_listen_and_of_staff_it_is_noted(
+    cast: Cast, recorded: Conversation, role: str
+) -> None:
+    client = signed_in(getattr(cast.acme, role))
+    answers = [client.get(sound_of(recorded), headers={"Range": "bytes=0-9"}) for _ in range(2)]
+    may = role in REVIEWERS | {"member"}
+    assert {answer.status_code for answer in answers} == ({206} if may else {404})
+    with platform_scope("test"):
+        noted = AuditEntry.objects.filter(action="recording.played", object_id=str(recorded.pk))
+        assert noted.count() == (role in REVIEWERS)
+    if may:
+        assert answers[0]["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_another_tenant_hears_nothing(cast: Cast, recorded: Conversation, role: str) -> None:
+    client = signed_in(getattr(cast.globex, role))
+    assert client.get(sound_of(recorded)).status_code == 404
+
+
+def test_the_page_asks_when_the_agent_records(cast: Cast, agent: Agent) -> None:
+    client, address = signed_in(cast.acme.member), f"/talk/{agent.id}/"
+    assert 'data-testid="consent"' not in text_of(client, address)
+    allow_recording(agent, Agent.Recorded.REQUIRED)
+    page = text_of(client, address)
+    assert "kept for 30 days" in page
+    assert config_of(page)["recording"] == {"required": True, "version": "2026-11.30"}
