@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from conversations import protocol as p
+from conversations.recordings.consent import Terms
 from conversations.states import AgentState, ConversationState, Speaker, TurnState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,8 @@ AGENT = {"id": "0199aaaa-0000-7000-8000-000000000001", "name": "Shop assistant"}
 CONVERSATION = "0199bbbb-0000-7000-8000-000000000002"
 PAGE = f"/c/{CONVERSATION}/"
 NEW_PAGE = f"/talk/{AGENT['id']}/"
+RECORDED_PAGE = "/talk/recorded/"
+WATCH_PAGE = f"/review/{CONVERSATION}/watch/"
 PATIENCE_S = 10.0
 MS = p.OUTPUT_RATE_HZ * 2 // 1000  # bytes of a millisecond of the agent's voice
 
@@ -51,6 +54,7 @@ class StandIn:
         self.sockets: list[ServerConnection] = []
         self.messages: list[dict[str, Any]] = []
         self.audio_frames: list[bytes] = []
+        self.pictures: list[bytes] = []
         self.picture = p.Picture()
         self.epoch = 1
         self.stream = 0
@@ -58,6 +62,8 @@ class StandIn:
         self.accepts = True
         self.takes_texts = True
         self.refusal: tuple[p.Error, int] | None = None  # what a socket hears, and its close
+        self.presence: p.Presence | None = None  # what a socket is told that it is
+        self.waiting: p.Waiting | None = None  # told instead of the conversation
         self.frames = 0  # sent to the latest socket
         self._events: list[bytes] = []
         self._audio_seq = 0
@@ -172,6 +178,12 @@ class StandIn:
             self._news.set()
 
     def _greeting(self, first: Mapping[str, Any]) -> list[bytes]:
+        if self.waiting is not None:
+            return [p.encode(self.waiting)]
+        presence = [] if self.presence is None else [p.encode(self.presence)]
+        return [*presence, *self._missed(first)]
+
+    def _missed(self, first: Mapping[str, Any]) -> list[bytes]:
         if first["type"] == "resume" and first["epoch"] == self.epoch:
             resumed = p.encode(p.Resumed(epoch=self.epoch, seq=first["seq"]))
             return [resumed, *self._events[first["seq"] :]]
@@ -181,8 +193,9 @@ class StandIn:
 
     async def _take(self, socket: ServerConnection, frame: bytes | str) -> None:
         if isinstance(frame, bytes):
-            p.check_audio_frame(frame)
-            self.audio_frames.append(frame)
+            p.check_input_frame(frame)
+            kept = self.pictures if frame[0] == p.PICTURE else self.audio_frames
+            kept.append(frame)
             return
         message = p.client_decoder.decode(frame)
         self.messages.append(json.loads(frame))
@@ -235,18 +248,28 @@ def answer(status: HTTPStatus, body: bytes, suffix: str) -> Response:
     return Response(status, status.phrase, headers, body)
 
 
-def conversation_page(conversation: str | None) -> str:
+def conversation_page(
+    conversation: str | None, *, observes: bool = False, terms: Terms | None = None
+) -> str:
     """The page as the product renders it."""
     config = {
         "agent": AGENT,
         "conversation": conversation,
         "socket_path": "/ws/conversations/",
-        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/"},
+        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/", "back": "/"},
+        "observes": observes,
+        "person": "Ada Byron" if observes else "You",
         "simulated": True,
+        "recording": terms.as_json() if terms else None,
         "user": {"name": "Max Fournier"},
     }
     agent = {**AGENT, "description": "Knows the shoes, the sizes in stock, delivery and returns."}
-    context = {"page_config": config, "agent": agent, "tenant": {"name": "Acme Shoes"}}
+    context = {
+        "page_config": config,
+        "agent": agent,
+        "terms": terms,
+        "tenant": {"name": "Acme Shoes"},
+    }
     return render_to_string("conversations/conversation.html", context)
 
 
@@ -254,7 +277,12 @@ def conversation_page(conversation: str | None) -> str:
 async def stand_in() -> AsyncIterator[StandIn]:
     """Serve on a free port of 127.0.0.1."""
     site = StandIn()
-    site.pages = {PAGE: conversation_page(CONVERSATION), NEW_PAGE: conversation_page(None)}
+    site.pages = {
+        PAGE: conversation_page(CONVERSATION),
+        NEW_PAGE: conversation_page(None),
+        RECORDED_PAGE: conversation_page(None, terms=Terms(is_required=True, kept_days=30)),
+        WATCH_PAGE: conversation_page(CONVERSATION, observes=True),
+    }
     server: Server = await serve(
         site.handle,
         "127.0.0.1",

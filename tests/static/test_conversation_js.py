@@ -55,9 +55,10 @@ async def js(chromium_path: Path) -> AsyncIterator[Modules]:
 
 
 async def test_constants_are_the_servers(js: Modules) -> None:
-    names = ["SUBPROTOCOL", "HEADER_BYTES", "AUDIO", "INPUT_RATE_HZ", "OUTPUT_RATE_HZ"]
+    names = ["SUBPROTOCOL", "HEADER_BYTES", "AUDIO", "PICTURE", "INPUT_RATE_HZ", "OUTPUT_RATE_HZ"]
     found = await js.run("protocol", "(m, names) => names.map((name) => m[name])", names)
-    server = [p.SUBPROTOCOL, p.HEADER.size, p.AUDIO, p.INPUT_RATE_HZ, p.OUTPUT_RATE_HZ]
+    rates = [p.INPUT_RATE_HZ, p.OUTPUT_RATE_HZ]
+    server = [p.SUBPROTOCOL, p.HEADER.size, p.AUDIO, p.PICTURE, *rates]
     assert found == server
 
 
@@ -67,6 +68,14 @@ async def test_an_encoded_frame_is_one_the_server_takes(js: Modules) -> None:
     p.check_audio_frame(frame)
     assert p.HEADER.unpack_from(frame) == (p.AUDIO, 0, 160, 70_000)
     assert frame[p.HEADER.size :] == b"\x01\x00\xfe\xff\xff\x7f"
+
+
+async def test_an_encoded_picture_is_one_the_server_takes(js: Modules) -> None:
+    jpeg = [0xFF, 0xD8, 0xFF, 0xE0, 1, 2, 3, 0xFF, 0xD9]
+    encode = "(m, jpeg) => [...new Uint8Array(m.encodePicture(7, Uint8Array.from(jpeg).buffer))]"
+    frame = bytes(await js.run("protocol", encode, jpeg))
+    p.check_input_frame(frame)
+    assert frame == p.picture_frame(7, bytes(jpeg))
 
 
 async def test_a_frame_of_the_server_is_decoded(js: Modules) -> None:
@@ -243,10 +252,27 @@ async def test_a_text_is_sent_again_until_a_turn_has_it(js: Modules) -> None:
         const ids = (letters) => letters.map((letter) => letter.id).join("");
         const seen = [ids(outbox.takeUnsent(0)), ids(outbox.takeUnsent(0))];
         outbox.unsend();
-        outbox.settle([{ref: "a"}, {ref: null}]);
+        outbox.settle([{ref: "a", saved: true}, {ref: null, saved: true}]);
         return [...seen, ids(outbox.takeUnsent(0))];
     }"""
     assert await js.run("outbox", script) == ["ab", "", "b"]
+
+
+async def test_a_text_whose_turn_was_lost_before_it_was_saved_is_sent_again(js: Modules) -> None:
+    script = """(m) => {
+        const outbox = new m.Outbox();
+        outbox.add("a", "x");
+        outbox.takeUnsent(0);
+        outbox.settle([{ref: "a", saved: false}]);
+        const shown = [outbox.waiting.length, outbox.letters.length, outbox.age(1e6)];
+        outbox.unsend();
+        const whileShown = outbox.takeUnsent(0).length;
+        outbox.settle([]);
+        const lost = outbox.takeUnsent(0).length;
+        outbox.settle([{ref: "a", saved: true}]);
+        return [...shown, whileShown, lost, outbox.letters.length];
+    }"""
+    assert await js.run("outbox", script) == [0, 1, False, 0, 1, 0]
 
 
 async def test_a_text_without_an_answer_is_overdue_and_may_be_tried_again(js: Modules) -> None:

@@ -16,6 +16,8 @@ export class AgentVoice {
 
   #player;
   speech = new Speech();
+  /** Another page of the same person plays it. */
+  isSilent = false;
   /** @type {number | null} the answer that is spoken now, or was last */
   #stream = null;
 
@@ -42,7 +44,7 @@ export class AgentVoice {
 
   /** @param {import("./protocol.js").AudioFrame} frame @param {Picture} picture */
   hear(frame, picture) {
-    if (!this.#player) return;
+    if (!this.#player || this.isSilent) return;
     if (!this.speech.knows(frame.stream)) {
       // The page came in the middle of an answer: what stands there counts as heard.
       const turn = picture.turns.findLast((one) => one.speaker === "agent");
@@ -58,7 +60,7 @@ export class AgentVoice {
 
   /** @param {number} stream @param {string} turn @param {number} length */
   #begin(stream, turn, length) {
-    if (!this.#player) return;
+    if (!this.#player || this.isSilent) return;
     this.#stream = stream;
     this.#player.begin(stream);
     this.speech.begin(stream, turn, length);

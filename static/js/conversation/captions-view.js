@@ -54,7 +54,7 @@ export class CaptionsView {
     const { picture, outbox, voice } = this.#session;
     const answer = picture.turns.findLast((turn) => turn.speaker !== "user");
     const asked = picture.turns.findLast((turn) => turn.speaker === "user");
-    const letter = outbox.letters.at(-1);
+    const letter = outbox.waiting.at(-1);
     const own = letter?.text ?? asked?.text ?? "";
     this.#user.show(own, own.length, letter ? "partial" : (asked?.state ?? ""));
     const said = answer?.text ?? "";

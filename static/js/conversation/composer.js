@@ -8,7 +8,7 @@ const MAX_LINES_PX = 216;
 export class Composer {
   /**
    * @param {import("./memory.js").Memory} memory
-   * @param {(text: string) => void} onSend
+   * @param {(text: string) => boolean} onSend false: it stays in the field
    */
   constructor(memory, onSend) {
     this.#memory = memory;
@@ -56,9 +56,9 @@ export class Composer {
   #submit() {
     const text = this.#field.value.trim();
     if (!text || this.#field.disabled) return;
+    if (!this.#onSend(text)) return;
     this.#field.value = "";
     this.#changed();
-    this.#onSend(text);
   }
 
   #changed() {

@@ -1,12 +1,18 @@
 // @ts-check
 /** Puts the conversation page together: session, microphone, player, views and the browser's events. */
 
+import { Camera } from "./camera.js";
+import { CameraView } from "./camera-view.js";
 import { CaptionsView } from "./captions-view.js";
 import { Composer } from "./composer.js";
 import { Memory } from "./memory.js";
 import { Microphone } from "./microphone.js";
 import { part } from "./parts.js";
 import { Player } from "./player.js";
+import { PageName, Presence } from "./presence.js";
+import { PresenceView } from "./presence-view.js";
+import { HEADER_BYTES } from "./protocol.js";
+import { RecordingView } from "./recording-view.js";
 import { Session } from "./session.js";
 import { Sound } from "./sound.js";
 import { TranscriptView } from "./transcript-view.js";
@@ -20,6 +26,7 @@ const HIDDEN_RENDER_MS = 250;
 
 const config = JSON.parse(/** @type {any} */ (document.getElementById("page-config")).textContent);
 const memory = new Memory(config.conversation ?? `new ${config.agent.id}`);
+const pageName = new PageName(tabStorage());
 const wakeLock = new WakeLock();
 const sound = new Sound();
 
@@ -38,21 +45,28 @@ const player = Sound.isSupported
 
 const session = new Session({
   agent: config.agent.id,
+  draft: config.draft,
   conversation: config.conversation,
   url: socketUrl(config.socket_path),
+  presence: new Presence({ page: pageName.value, observes: config.observes }),
   kept: memory.read("outbox") ?? [],
   player,
   ageMs: config.age_ms ?? null,
+  consent: () => recordingView.consent,
   onChange: changed,
   onHello: greeted,
 });
 
 const view = new View(session, config.urls);
-const transcript = new TranscriptView(session, { agent: config.agent.name });
+const presenceView = new PresenceView(session);
+const recordingView = new RecordingView(session, config.recording);
+const transcript = new TranscriptView(session, { agent: config.agent.name, user: config.person });
 const captions = new CaptionsView(session);
 const composer = new Composer(memory, (text) => {
+  if (!recordingView.mayBegin()) return false;
   sound.unlock();
   session.sendText(text);
+  return true;
 });
 const microphone = new Microphone(sound, {
   onFrame: (pcm) => session.sendVoice(pcm),
@@ -60,6 +74,20 @@ const microphone = new Microphone(sound, {
   onState: (state) => {
     view.showMicrophone(state, microphone.wasHeard);
     wakeLock.want(microphone.isOpen && !session.hasEnded);
+  },
+});
+
+const cameraView = new CameraView(Camera.canShareScreen);
+const camera = new Camera(part("look-video"), {
+  onPicture: (picture) => {
+    session.showPicture(picture.jpeg);
+    cameraView.sent(picture);
+    changed();
+  },
+  onState: () => {
+    cameraView.show(camera);
+    if (!camera.isOn) session.endPictures();
+    changed();
   },
 });
 
@@ -79,7 +107,11 @@ function render() {
   const letters = session.hasEnded ? [] : session.outbox.letters;
   memory.write("outbox", letters.map(({ id, text }) => ({ id, text })));
   if (session.hasEnded) end();
+  if (isDisplaced()) giveUpDevices();
   view.render();
+  presenceView.render();
+  recordingView.render();
+  cameraView.pause(session.isCameraPaused);
   transcript.render();
   captions.render();
 }
@@ -95,21 +127,35 @@ function heard({ played, isPlaying, level }) {
 /** @param {{[field: string]: any}} hello */
 function greeted(hello) {
   const path = config.urls.conversation.replace("__id__", hello.conversation);
-  if (location.pathname !== path) history.replaceState(null, "", path);
+  if (!config.observes && location.pathname !== path) history.replaceState(null, "", path);
   if (memory.place !== hello.conversation) memory.move(hello.conversation);
   composer.limit = hello.limits.text_chars;
+  camera.maxBytes = hello.limits.picture_bytes - HEADER_BYTES;
   part("simulated").hidden = !hello.simulated;
+}
+
+/** Another page has the conversation now: nothing that is said here is heard. */
+function isDisplaced() {
+  return !session.presence.isOwner || session.problem?.code === "opened-elsewhere";
+}
+
+function giveUpDevices() {
+  if (microphone.isOpen) microphone.turnOff();
+  if (camera.isOn) camera.turnOff();
 }
 
 function end() {
   composer.isOff = true;
   if (microphone.state !== "off") microphone.turnOff();
   part("mic-toggle").disabled = true;
+  if (camera.state !== "off") camera.turnOff();
+  cameraView.off();
 }
 
 // --- from the person to the session -----------------------------------------------------------
 
 async function toggleMicrophone() {
+  if (!recordingView.mayBegin()) return;
   sound.unlock();
   if (microphone.isOpen) {
     microphone.mute();
@@ -124,6 +170,16 @@ async function toggleMicrophone() {
   changed();
 }
 
+/** @param {import("./camera.js").Source} source */
+async function toggleLook(source) {
+  if (camera.isOn && camera.source === source) {
+    camera.turnOff();
+    return;
+  }
+  if (!recordingView.mayBegin()) return;
+  if (await camera.turnOn(source)) session.start();
+}
+
 async function askToEnd() {
   /** @type {HTMLDialogElement} */
   const dialog = part("end-dialog");
@@ -134,12 +190,22 @@ async function askToEnd() {
 part("mic-toggle").onclick = toggleMicrophone;
 part("start-talking").onclick = async () => {
   await toggleMicrophone();
-  part("mic-toggle").focus(); // the pressed button is gone
+  if (session.isStarted) part("mic-toggle").focus(); // the pressed button is gone
 };
 part("start-typing").onclick = () => {
+  if (!recordingView.mayBegin()) return;
   sound.unlock();
   session.start();
   composer.focus();
+};
+part("camera-toggle").onclick = () => toggleLook("camera");
+part("screen-toggle").onclick = () => toggleLook("screen");
+part("look-off").onclick = () => {
+  camera.turnOff();
+  part(`${camera.source}-toggle`).focus(); // the pressed button is gone
+};
+part("camera-problem-dismiss").onclick = () => {
+  part("camera-problem").hidden = true;
 };
 part("end").onclick = askToEnd;
 part("end-dialog").onclose = (/** @type {Event} */ { target }) => {
@@ -148,6 +214,11 @@ part("end-dialog").onclose = (/** @type {Event} */ { target }) => {
 part("stop-speaking").onclick = () => session.stopSpeaking();
 part("hear").onclick = () => sound.unlock();
 part("stay").onclick = () => session.stay();
+part("continue-here").onclick = () => {
+  sound.unlock();
+  session.takeOver();
+};
+part("leave-line").onclick = () => session.end();
 part("try-now").onclick = () => session.tryNow();
 part("problem-dismiss").onclick = () => {
   session.dismissProblem();
@@ -156,7 +227,8 @@ part("problem-dismiss").onclick = () => {
 part("problem-action").onclick = (/** @type {Event} */ event) => {
   if (part("problem-action").dataset.action !== "here") return;
   event.preventDefault();
-  session.tryNow();
+  if (session.problem?.code === "opened-elsewhere") session.takeOver();
+  else session.tryNow();
 };
 part("mic-problem-dismiss").onclick = () => {
   part("mic-problem").hidden = true;
@@ -173,9 +245,12 @@ addEventListener("keydown", (event) => {
 // A socket or a live microphone would keep the page out of the browser's page cache.
 addEventListener("pagehide", () => {
   microphone.turnOff();
+  camera.turnOff();
   session.suspend();
+  pageName.leave();
 });
 addEventListener("pageshow", (event) => {
+  if (event.persisted) pageName.take();
   if (event.persisted && session.conversation !== null && !session.hasEnded) session.tryNow();
 });
 addEventListener("online", () => session.probe());
@@ -188,6 +263,15 @@ setInterval(() => {
   if (session.age()) changed();
   view.tick();
 }, TICK_MS);
+
+/** A browser may forbid even to look. */
+function tabStorage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
 
 /** @param {string} path */
 function socketUrl(path) {
@@ -211,11 +295,14 @@ Object.defineProperty(window, "parley", {
         conversation: session.conversation,
         connection: session.connection,
         microphone: microphone.state,
+        camera: camera.state,
         isPlaying: player?.isPlaying ?? false,
         epoch: session.held.epoch,
         seq: session.held.seq,
-        unsent: session.outbox.letters.length,
+        unsent: session.outbox.waiting.length,
         problem: session.problem,
+        role: session.presence.role,
+        place: session.presence.place,
       });
     },
   }),

@@ -1,15 +1,20 @@
 // @ts-check
 /**
- * The user's own texts, from Enter until the server has them. Pure, but for the storage
+ * The user's own texts, from Enter until the server has stored them. Pure, but for the storage
  * it is given.
  *
- * A text is sent again after every resume until a turn carries its `ref`: the server takes
- * the same id once. It survives a reload of the page.
+ * A text is sent again after every resume while no turn carries its `ref`: the server takes the
+ * same id once. A turn that is shown and not saved dies with its worker, so the text is kept
+ * until its turn is saved. It survives a reload of the page.
  */
 
 /**
- * @typedef {{id: string, text: string, sentAt: number | null, overdue: boolean}} Letter
- *   `sentAt`: clock of the last sending in ms, null while it waits for a socket.
+ * @typedef {object} Letter
+ * @property {string} id
+ * @property {string} text
+ * @property {number | null} sentAt clock of the last sending in ms, null while it waits for a socket
+ * @property {boolean} overdue
+ * @property {boolean} shown a turn shows it
  */
 
 /** Sent on an open socket for this long and still not in the transcript. */
@@ -19,19 +24,29 @@ export class Outbox {
   /** @param {readonly {id: string, text: string}[]} kept from before a reload */
   constructor(kept = []) {
     /** @type {readonly Letter[]} */
-    this.letters = kept.map(({ id, text }) => ({ id, text, sentAt: null, overdue: false }));
+    this.letters = kept.map(({ id, text }) => letterOf(id, text));
+  }
+
+  /** What no turn shows. */
+  get waiting() {
+    return this.letters.filter((letter) => !letter.shown);
   }
 
   /** @param {string} id @param {string} text */
   add(id, text) {
-    this.letters = [...this.letters, { id, text, sentAt: null, overdue: false }];
+    this.letters = [...this.letters, letterOf(id, text)];
   }
 
-  /** Forget what has become a turn. @param {readonly {ref: string | null}[]} turns */
+  /**
+   * Forget what has been saved, and see which texts turns show.
+   * @param {readonly {ref: string | null, saved: boolean}[]} turns
+   */
   settle(turns) {
     if (!this.letters.length) return;
-    const arrived = new Set(turns.map((turn) => turn.ref));
-    this.letters = this.letters.filter((letter) => !arrived.has(letter.id));
+    const saved = new Map(turns.map((turn) => [turn.ref, turn.saved]));
+    this.letters = this.letters
+      .filter((letter) => !saved.get(letter.id))
+      .map((letter) => ({ ...letter, shown: saved.has(letter.id) }));
   }
 
   /** The socket is gone: nothing counts as sent. */
@@ -44,9 +59,10 @@ export class Outbox {
    * @returns {Letter[]} what to send, in order
    */
   takeUnsent(now) {
-    const unsent = this.letters.filter((letter) => letter.sentAt === null);
+    const isUnsent = (/** @type {Letter} */ letter) => letter.sentAt === null && !letter.shown;
+    const unsent = this.letters.filter(isUnsent);
     this.letters = this.letters.map((letter) =>
-      letter.sentAt === null ? { ...letter, sentAt: now, overdue: false } : letter,
+      isUnsent(letter) ? { ...letter, sentAt: now, overdue: false } : letter,
     );
     return unsent;
   }
@@ -61,11 +77,16 @@ export class Outbox {
   /** @param {number} now in ms @returns {boolean} whether something became overdue */
   age(now) {
     const late = (/** @type {Letter} */ letter) =>
-      !letter.overdue && letter.sentAt !== null && now - letter.sentAt > OVERDUE_MS;
+      !letter.overdue && !letter.shown && letter.sentAt !== null && now - letter.sentAt > OVERDUE_MS;
     if (!this.letters.some(late)) return false;
     this.letters = this.letters.map((letter) =>
       late(letter) ? { ...letter, overdue: true } : letter,
     );
     return true;
   }
+}
+
+/** @param {string} id @param {string} text @returns {Letter} */
+function letterOf(id, text) {
+  return { id, text, sentAt: null, overdue: false, shown: false };
 }

@@ -7,6 +7,7 @@
 export const SUBPROTOCOL = "parley.v1";
 export const HEADER_BYTES = 8;
 export const AUDIO = 1;
+export const PICTURE = 2;
 export const INPUT_RATE_HZ = 16000;
 export const OUTPUT_RATE_HZ = 24000;
 export const ACK_EVERY = 16;
@@ -33,6 +34,21 @@ export function encodeAudio(seq, pcm) {
   header.setUint16(2, INPUT_RATE_HZ / 100, true);
   header.setUint32(4, seq >>> 0, true);
   new Int16Array(frame, HEADER_BYTES).set(pcm);
+  return frame;
+}
+
+/**
+ * One binary frame of what the person shows.
+ * @param {number} seq counts the pictures of this socket
+ * @param {ArrayBuffer} jpeg
+ * @returns {ArrayBuffer}
+ */
+export function encodePicture(seq, jpeg) {
+  const frame = new ArrayBuffer(HEADER_BYTES + jpeg.byteLength);
+  const header = new DataView(frame, 0, HEADER_BYTES);
+  header.setUint8(0, PICTURE);
+  header.setUint32(4, seq >>> 0, true);
+  new Uint8Array(frame, HEADER_BYTES).set(new Uint8Array(jpeg));
   return frame;
 }
 

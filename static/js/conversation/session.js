@@ -8,12 +8,16 @@ import { AgentVoice } from "./agent-voice.js";
 import { Outbox } from "./outbox.js";
 import { ProtocolFault } from "./protocol.js";
 import { ConversationSocket } from "./socket.js";
-import { UserVoice } from "./user-voice.js";
 import { NOTHING, fromSnapshot, take } from "./state.js";
+import { Uplink } from "./uplink.js";
 import * as words from "./words.js";
 
 /** An outage shorter than this is not worth a line. */
 const WORTH_A_LINE_MS = 2000;
+/** What the agent does while neither side speaks. */
+const AT_REST = new Set(["waiting", "listening"]);
+/** Nothing more was lost for this long: time to tell how much it was. */
+const LOSS_IS_OVER_MS = 2000;
 
 /**
  * @typedef {{ms: number, code: string, text: string}} Notice
@@ -23,9 +27,11 @@ const WORTH_A_LINE_MS = 2000;
  * @property {string} agent id
  * @property {string | null} conversation id, once there is one
  * @property {string} url of the socket
+ * @property {import("./presence.js").Presence} presence
  * @property {readonly {id: string, text: string}[]} kept undelivered texts from before a reload
  * @property {import("./player.js").Player | null} player null: this browser plays nothing
  * @property {number | null} ageMs how long ago the conversation began, if known
+ * @property {() => string | null} consent the version of the text that was agreed to
  * @property {() => void} onChange
  * @property {(hello: {[field: string]: any}) => void} onHello
  */
@@ -36,6 +42,7 @@ export class Session {
     this.conversation = options.conversation;
     this.outbox = new Outbox(options.kept);
     this.voice = new AgentVoice(options.player);
+    this.presence = options.presence;
     this.#options = options;
     this.startedAt = options.ageMs === null ? null : Date.now() - options.ageMs;
     this.#socket = new ConversationSocket(options.url, {
@@ -43,13 +50,15 @@ export class Session {
       onMessage: (message) => this.#take(message),
       onAudio: (frame) => this.voice.hear(frame, this.picture),
       onPhase: (phase, detail) => this.#phase(phase, detail),
+      isAtRest: () => AT_REST.has(this.picture.agent),
     });
-    this.#userVoice = new UserVoice((frame) => this.#canSend && this.#socket.sendAudio(frame));
   }
 
   #options;
   #socket;
-  #userVoice;
+  #uplink = new Uplink();
+  /** The user's voice that nobody got: how much, and when the last of it was lost. */
+  #loss = { ms: 0, at: 0 };
   /** @type {import("./state.js").Held} */
   held = NOTHING;
   /** @type {Notice[]} */
@@ -62,9 +71,12 @@ export class Session {
   retryAt = null;
   isAsking = false;
   #isHostless = false;
+  /** The last snapshot replaced what the page held, as after a long absence. */
+  #isReloaded = false;
   #wasLive = false;
   #isOver = false;
   #wantsEnd = false;
+  #wantsNoRecording = false;
   /** @type {number | null} */
   #lostAt = null;
 
@@ -85,6 +97,7 @@ export class Session {
     if (this.hasEnded) return "ended";
     if (this.problem?.isFatal) return "failed";
     if (this.isAsking && this.#socket.phase !== "attached") return "requesting-permission";
+    if (this.#socket.isMoving) return this.#attachedWord();
     switch (this.#socket.phase) {
       case "attached":
         return this.#attachedWord();
@@ -100,6 +113,7 @@ export class Session {
   }
 
   #attachedWord() {
+    if (this.presence.rests) return "idle";
     if (!this.#isHostless && this.picture.state === "live") return "ready";
     if (!this.#isHostless && this.picture.state === "rotating") return "upstream-handoff";
     return this.#wasLive ? "resuming" : "connecting";
@@ -116,9 +130,15 @@ export class Session {
     this.#socket.connect();
   }
 
+  /** Have the conversation here, whichever page has it now. */
+  takeOver() {
+    this.presence.claim();
+    this.tryNow();
+  }
+
   /** Leave for the browser's page cache; `tryNow` comes back. */
   suspend() {
-    this.#userVoice.clear();
+    this.#uplink.clearVoice();
     this.#socket.close();
   }
 
@@ -144,12 +164,36 @@ export class Session {
 
   /** @param {Int16Array} pcm 16 kHz mono */
   sendVoice(pcm) {
-    this.#userVoice.push(pcm);
+    this.#uplink.pushVoice(pcm, Date.now());
+    this.#sendUp();
+  }
+
+  /** What the camera sees or the screen shows; it goes now, soon, or not at all.
+   * @param {ArrayBuffer} jpeg */
+  showPicture(jpeg) {
+    if (this.#canSend) this.#uplink.pushPicture(jpeg);
+    this.#sendUp();
+  }
+
+  /** The camera was switched off. */
+  endPictures() {
+    this.#uplink.clearPictures();
+  }
+
+  /** The connection is too slow for pictures, and they are not sent. */
+  get isCameraPaused() {
+    return this.#uplink.isCameraPaused;
+  }
+
+  #sendUp() {
+    if (!this.#canSend) return;
+    const frames = this.#uplink.take(this.#socket.bufferedAmount, Date.now());
+    for (const frame of frames) this.#socket.sendFrame(frame);
   }
 
   /** The microphone was switched off. */
   endVoice() {
-    this.#userVoice.clear();
+    this.#uplink.clearVoice();
     if (this.#canSend) this.#socket.send({ type: "audio-end" });
   }
 
@@ -175,6 +219,13 @@ export class Session {
   /** End the conversation; without a connection, as soon as there is one. */
   end() {
     this.#wantsEnd = true;
+    if (this.presence.place !== null) this.#socket.sendEarly({ type: "end" });
+    this.#deliver();
+  }
+
+  /** Nothing more of what is heard is kept; without a connection, as soon as there is one. */
+  stopRecording() {
+    this.#wantsNoRecording = true;
     this.#deliver();
   }
 
@@ -183,9 +234,27 @@ export class Session {
     this.#options.onChange();
   }
 
-  /** Let time pass: what was sent long ago and never arrived is not saved. */
+  /** Let time pass: what waits may go, and what was sent long ago and never arrived is not saved.
+   * @returns {boolean} whether something changed */
   age() {
-    return this.#socket.phase === "attached" && this.outbox.age(Date.now());
+    this.#sendUp();
+    const hasLost = this.#tellLoss();
+    return (this.#socket.phase === "attached" && this.outbox.age(Date.now())) || hasLost;
+  }
+
+  /** @param {number} ms of the user's voice that nobody got */
+  #lose(ms) {
+    if (ms) this.#loss = { ms: this.#loss.ms + ms, at: Date.now() };
+  }
+
+  /** One line for each run of losses, once it is over. */
+  #tellLoss() {
+    this.#lose(this.#uplink.takeLost());
+    const { ms, at } = this.#loss;
+    if (!ms || Date.now() - at < LOSS_IS_OVER_MS) return false;
+    this.#loss = { ms: 0, at: 0 };
+    this.#note("voice-lost", words.voiceLost(ms));
+    return true;
   }
 
   dismissProblem() {
@@ -200,10 +269,15 @@ export class Session {
   // --- what the server tells -----------------------------------------------------------
 
   #greeting() {
-    this.#userVoice.restart();
-    if (this.conversation === null) return { type: "start", agent: this.#options.agent };
+    this.#uplink.restart();
+    if (this.conversation === null) {
+      const { agent, draft } = this.#options;
+      const consent = this.#options.consent();
+      const more = { ...(draft && { draft }), ...(consent && { consent }) };
+      return { type: "start", agent, ...more, ...this.presence.start };
+    }
     const { epoch, seq } = this.held;
-    return { type: "resume", conversation: this.conversation, epoch, seq };
+    return { type: "resume", conversation: this.conversation, epoch, seq, ...this.presence.resume };
   }
 
   /** @param {{type: string, [field: string]: any}} message */
@@ -212,7 +286,12 @@ export class Session {
       case "hello":
         this.#hello(message);
         break;
+      case "presence":
+        this.presence.stand(/** @type {any} */ (message));
+        this.voice.isSilent = this.presence.isSecond;
+        break;
       case "snapshot":
+        this.#isReloaded = this.held.epoch > 0;
         this.held = fromSnapshot(/** @type {any} */ (message), this.picture);
         if (message.ms) this.#clockAt(message.ms);
         this.#hosted();
@@ -225,9 +304,11 @@ export class Session {
         break;
       case "waiting":
         this.#isHostless = true;
+        this.presence.wait(/** @type {any} */ (message));
         break;
       case "gap":
-        this.#note("gap", words.leftOut(message.ms));
+        if (message.speaker === "user") this.#lose(message.ms);
+        else this.#note("gap", words.leftOut(message.ms));
         break;
       case "error":
         this.#error(message);
@@ -239,6 +320,7 @@ export class Session {
   /** Somebody hosts the conversation: what it has not got goes out (again). */
   #hosted() {
     this.#isHostless = false;
+    this.presence.stopWaiting();
     this.outbox.unsend();
     this.outbox.settle(this.picture.turns);
     this.#deliver();
@@ -261,12 +343,22 @@ export class Session {
     this.voice.event(event, this.picture);
     if (event.kind === "notice") this.notices.push({ ms: event.ms, code: event.code, text: event.text });
     if (event.kind === "warning") this.#warned(event);
+    if (event.kind === "recording") this.#recorded(event);
   }
 
   /** The server's clock is `ms` past the beginning. @param {number} ms */
   #clockAt(ms) {
     const startedAt = Date.now() - ms;
     this.startedAt = Math.min(this.startedAt ?? startedAt, startedAt);
+  }
+
+  /** The first time it begins, and when the person has stopped it: a new host begins again, which
+   * is no news. @param {{[field: string]: any}} event */
+  #recorded({ ms, on }) {
+    if (on && this.#wantsNoRecording) this.#deliver();
+    const code = on ? "recording" : "recording-stopped";
+    const isNews = on !== this.#wantsNoRecording && !this.notices.some((each) => each.code === code);
+    if (isNews) this.notices.push({ ms, code, text: words.RECORDING[on ? "on" : "off"] });
   }
 
   /** What comes for certain stands in the transcript; idle time may be over with the next word.
@@ -289,6 +381,8 @@ export class Session {
   /** @param {string} phase @param {{problem?: string | null, retryAt?: number}} detail */
   #phase(phase, detail) {
     this.retryAt = detail.retryAt ?? null;
+    if (phase !== "attached") this.presence.stopWaiting();
+    if (phase === "introduced") this.#isReloaded = false;
     if (phase === "waiting") {
       this.#lostAt ??= Date.now();
       if (this.problem?.isFatal) this.problem = null; // the close said: try again
@@ -309,7 +403,10 @@ export class Session {
   #attached() {
     const away = this.#lostAt === null ? 0 : Date.now() - this.#lostAt;
     this.#lostAt = null;
-    if (away > WORTH_A_LINE_MS) this.#note("reconnected", words.reconnected(Math.round(away / 1000)));
+    if (away > WORTH_A_LINE_MS) {
+      const back = this.#isReloaded ? words.reloaded : words.reconnected;
+      this.#note("reconnected", back(Math.round(away / 1000)));
+    }
     this.#deliver();
   }
 
@@ -318,11 +415,13 @@ export class Session {
     for (const { id, text } of this.outbox.takeUnsent(Date.now())) {
       this.#socket.send({ type: "text", id, text });
     }
+    if (this.#wantsNoRecording && this.picture.recording) this.#socket.send({ type: "stop-recording" });
     if (this.#wantsEnd) this.#socket.send({ type: "end" });
   }
 
   get #canSend() {
-    return this.#socket.phase === "attached" && !this.#isHostless && !this.hasEnded;
+    const isHosted = this.#socket.phase === "attached" && !this.#isHostless;
+    return isHosted && this.presence.isOwner && !this.hasEnded;
   }
 
   #changed() {

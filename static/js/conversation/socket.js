@@ -24,8 +24,12 @@ const PONG_MS = 5000;
 const PROBE_MS = 1500;
 /** A connection that held this long was a good one: the next drop starts from 0.5 s again. */
 const STEADY_MS = 5000;
-/** Live audio that waits longer than this in the browser is too old to be worth sending. */
-const MAX_BUFFERED_BYTES = 128 * 1024;
+/** When a server goes, not all of its pages come to the next one in the same instant. */
+const MOVE_JITTER_MS = 2000;
+/** How often a page that is to move looks whether nobody speaks. */
+const REST_LOOK_MS = 100;
+/** Until the next try, when the place to move to did not answer. */
+const MOVE_AGAIN_MS = 1000;
 
 /**
  * @typedef {object} Handlers
@@ -34,6 +38,7 @@ const MAX_BUFFERED_BYTES = 128 * 1024;
  * @property {(frame: import("./protocol.js").AudioFrame) => void} onAudio
  * @property {(phase: string, detail: {problem?: string | null, retryAt?: number,
  *   attempt?: number}) => void} onPhase
+ * @property {() => boolean} isAtRest nobody speaks and nothing is owed: nothing is lost by a move
  */
 
 export class ConversationSocket {
@@ -41,6 +46,8 @@ export class ConversationSocket {
   constructor(url, handlers) {
     this.phase = "idle";
     this.attempt = 0;
+    /** On the way from a server that goes to another one: nobody needs to notice. */
+    this.isMoving = false;
     this.#url = url;
     this.#handlers = handlers;
   }
@@ -49,6 +56,8 @@ export class ConversationSocket {
   #handlers;
   /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {WebSocket | null} where to move, until it answers */
+  #next = null;
   #acks = new AckLedger();
   #heartbeatMs = 15000;
   /** @type {{[name: string]: ReturnType<typeof setTimeout>}} */
@@ -57,18 +66,51 @@ export class ConversationSocket {
   /** Connect now, whatever was planned. */
   connect() {
     this.#drop();
-    this.#acks = new AckLedger();
     const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    this.#adopt(socket);
+    socket.onopen = () => {
+      if (this.#socket === socket) this.#send(this.#handlers.greeting());
+    };
+  }
+
+  /** From now on this is the connection, as soon as it is open. @param {WebSocket} socket */
+  #adopt(socket) {
+    this.#acks = new AckLedger();
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     const mine = (/** @type {(event: any) => void} */ handle) => (/** @type {any} */ event) => {
       if (this.#socket === socket) handle(event);
     };
-    socket.onopen = mine(() => this.#send(this.#handlers.greeting()));
     socket.onmessage = mine((event) => this.#take(event.data));
     socket.onclose = mine((event) => this.#closed(event.code));
     this.#after("connect", CONNECT_MS, () => this.#lost());
     this.#enter("connecting", { attempt: this.attempt });
+  }
+
+  /** The server goes: move when nobody speaks, or when the time is up. @param {number} byMs */
+  #moveBy(byMs) {
+    const isTime = Date.now() >= byMs || (this.phase === "attached" && this.#handlers.isAtRest());
+    if (isTime) this.#dialNext(byMs);
+    else this.#after("move", REST_LOOK_MS, () => this.#moveBy(byMs));
+  }
+
+  /** The old connection carries everything until the new one is open. @param {number} byMs */
+  #dialNext(byMs) {
+    const next = new WebSocket(this.#url, SUBPROTOCOL);
+    this.#next = next;
+    next.onclose = () => {
+      if (this.#next !== next) return;
+      this.#next = null;
+      this.#after("move", MOVE_AGAIN_MS, () => this.#moveBy(byMs));
+    };
+    next.onopen = () => {
+      if (this.#next !== next) return;
+      this.#next = null;
+      this.#drop();
+      this.isMoving = true;
+      this.#adopt(next);
+      this.#send(this.#handlers.greeting());
+    };
   }
 
   /** Close for good, or until `connect`. */
@@ -90,13 +132,19 @@ export class ConversationSocket {
     return true;
   }
 
-  /** @param {ArrayBuffer} frame @returns {boolean} false: drop it, the network is behind */
-  sendAudio(frame) {
-    const socket = this.#socket;
-    if (this.phase !== "attached" || !socket) return false;
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return false;
-    socket.send(frame);
-    return true;
+  /** Bytes that the browser holds and the network has not taken yet. */
+  get bufferedAmount() {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /** @param {ArrayBuffer} frame see `Uplink` for which and when */
+  sendFrame(frame) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(frame);
+  }
+
+  /** What has to be said before anybody hosts the conversation. @param {object} message */
+  sendEarly(message) {
+    if (this.phase === "introduced" || this.phase === "attached") this.#send(message);
   }
 
   /** @param {object} message */
@@ -131,6 +179,12 @@ export class ConversationSocket {
     const message = parseMessage(data);
     if (message.type === "hello") this.#introduced(message.heartbeat_ms);
     if (message.type === "pong") return;
+    if (message.type === "moving") {
+      const jitter = Math.random() * Math.min(MOVE_JITTER_MS, message.within_ms / 4);
+      const byMs = Date.now() + message.within_ms;
+      this.#after("move", jitter, () => this.#moveBy(byMs));
+      return;
+    }
     this.#handlers.onMessage(message);
     if (message.type === "snapshot" || message.type === "resumed") this.#attached();
   }
@@ -145,6 +199,7 @@ export class ConversationSocket {
 
   #attached() {
     if (this.phase !== "introduced") return; // a later snapshot of the same connection
+    this.isMoving = false;
     this.#after("steady", STEADY_MS, () => {
       this.attempt = 0;
     });
@@ -191,9 +246,10 @@ export class ConversationSocket {
   /** Let go of the socket and of every timer. */
   #drop() {
     Object.keys(this.#timers).forEach((name) => this.#cancel(name));
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close(1000);
+    this.isMoving = false;
+    const left = [this.#socket, this.#next];
+    this.#socket = this.#next = null;
+    for (const socket of left) socket?.close(1000);
   }
 
   /** @param {string} phase @param {{problem?: string | null, retryAt?: number, attempt?: number}} [detail] */

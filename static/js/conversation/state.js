@@ -10,7 +10,7 @@
  * @typedef {{turn: string, speaker: string, state: string, text: string, saved: boolean,
  *   ms: number, ref: string | null}} Turn `ms` since the conversation began
  * @typedef {{state: string, agent: string, turns: readonly Turn[], earlier: boolean,
- *   warnings: readonly Warning[], ended: string | null}} Picture
+ *   warnings: readonly Warning[], recording: boolean, ended: string | null}} Picture
  * @typedef {{what: string, end_ms: number | null, percent: number | null}} Warning `end_ms`: when
  *   the conversation ends, since it began
  * @typedef {{epoch: number, seq: number}} Position (0, 0) when nothing is held
@@ -27,6 +27,7 @@ export const NOTHING = Object.freeze({
     turns: Object.freeze([]),
     earlier: false,
     warnings: Object.freeze([]),
+    recording: false,
     ended: null,
   }),
 });
@@ -39,7 +40,8 @@ export const NOTHING = Object.freeze({
  */
 export function fromSnapshot({ epoch, seq, state }, before = NOTHING.picture) {
   const turns = state.turns.map((/** @type {any} */ turn) => ({ ...turn, ref: turn.ref ?? null }));
-  const picture = { ...state, warnings: state.warnings ?? [], ended: state.ended ?? null, turns };
+  const recording = state.recording ?? false;
+  const picture = { ...state, warnings: state.warnings ?? [], recording, ended: state.ended ?? null, turns };
   const joint = before.turns.findIndex((turn) => turn.turn === turns[0]?.turn);
   if (!state.earlier || joint < 0) return { epoch, seq, picture };
   const all = [...before.turns.slice(0, joint), ...turns];
@@ -79,6 +81,8 @@ export function fold(picture, event) {
       return changeTurn(picture, event.turn, (turn) => ({ ...turn, saved: true }));
     case "warning":
       return { ...picture, warnings: warned(picture.warnings, event) };
+    case "recording":
+      return { ...picture, recording: event.on };
     case "ended":
       return { ...picture, state: "ended", warnings: [], ended: event.reason };
     default:

@@ -15,7 +15,7 @@ import * as words from "./words.js";
 const NEAR_PX = 48;
 
 export class TranscriptView {
-  /** @param {Session} session @param {{agent: string}} names */
+  /** @param {Session} session @param {{agent: string, user: string}} names */
   constructor(session, names) {
     this.#session = session;
     this.#names = { ...words.SPEAKERS, ...names };
@@ -57,7 +57,7 @@ export class TranscriptView {
       lines.push(this.#turnLine(turn));
     }
     lines.push(...waiting.map(noticeLine));
-    return [...lines, ...outbox.letters.map((letter) => this.#letterLine(letter))];
+    return [...lines, ...outbox.waiting.map((letter) => this.#letterLine(letter))];
   }
 
   /** @param {Turn} turn @returns {Line} */

@@ -29,7 +29,7 @@ export class View {
     // Without a connection nobody knows what the agent does.
     const isTold = connection === "ready" || connection === "upstream-handoff";
     const agent = isTold ? picture.agent : "waiting";
-    show(part("connection"), connection, words.CONNECTION);
+    show(part("connection"), connection, this.#session.presence.observes ? words.WATCHED : words.CONNECTION);
     show(part("agent-state"), agent, words.AGENT);
     part("welcome").hidden = isStarted || this.#session.isAsking;
     part("earlier").hidden = !picture.earlier;

@@ -17,6 +17,15 @@ export const CONNECTION = {
 };
 
 /** @type {{[state: string]: string}} */
+export const RECORDING = {
+  on: "This conversation is recorded",
+  off: "The recording has stopped",
+};
+
+/** The same for those who only look on. @type {{[state: string]: string}} */
+export const WATCHED = { ...CONNECTION, idle: "Paused", ready: "Live" };
+
+/** @type {{[state: string]: string}} */
 export const AGENT = {
   waiting: "Waiting",
   listening: "Listening",
@@ -72,6 +81,43 @@ export const INSECURE = {
   message: "Browsers give the microphone only to pages with https.",
   fix: "Open this page by its https address. You can go on typing.",
 };
+
+/** @type {{[state: string]: {message: string, fix: string}}} */
+export const CAMERA_PROBLEMS = {
+  blocked: {
+    message: "The camera is blocked.",
+    fix: "Allow it for this site in the address bar, then press the camera again.",
+  },
+  "not-found": { message: "No camera was found.", fix: "Plug one in, then press the camera again." },
+  "in-use": {
+    message: "Another program is using the camera.",
+    fix: "Close it there, then press the camera again.",
+  },
+  "ended-by-browser": {
+    message: "The camera was unplugged, or the browser stopped it.",
+    fix: "Press the camera to turn it on again.",
+  },
+};
+
+export const INSECURE_CAMERA = {
+  message: "Browsers give camera and screen only to pages with https.",
+  fix: "Open this page by its https address.",
+};
+
+/** What is shown. @type {{[look: string]: string}} */
+export const LOOKS = {
+  camera: "Your camera",
+  screen: "Your screen",
+  "whole-screen": "Your whole screen, with whatever appears on it",
+};
+
+export const LOOK_BEGINS = "Starting";
+export const CAMERA_PAUSED = "Your connection is slow: camera paused";
+export const CAMERA_BACK = "Your connection is better: the camera goes on";
+
+/** @param {number} width @param {number} height in pixels @param {number} bytes */
+export const pictureSent = (width, height, bytes) =>
+  `${width} × ${height}, 1 picture a second, ${Math.ceil(bytes / 1024)} KB each`;
 
 /** @type {{[speaker: string]: string}} */
 export const SPEAKERS = { user: "You", agent: "Agent", staff: "Support", system: "System" };
@@ -232,12 +278,36 @@ export const endsIn = (what, left) => `Ends in ${left}: ${LIMITS[what] ?? "a lim
 /** The time is over, and the end waits for a pause. @param {string} what */
 export const endsNow = (what) => `Ends at the next pause: ${LIMITS[what] ?? "a limit is reached"}`;
 
+/** @param {boolean} isOwned */
+export const elsewhere = (isOwned) =>
+  isOwned
+    ? "This conversation is open in another tab or on another device. Here you can read along."
+    : "This conversation was open in another tab, which is gone now.";
+
+/** @param {boolean} isOwned */
+export const watching = (isOwned) =>
+  isOwned
+    ? "You are watching live. Nobody sees or hears you; that you watch is noted in the audit."
+    : "The person is away. You see what was said; it goes on here when they are back.";
+
+/** @param {number} place */
+export const inLine = (place) =>
+  place === 1 ? "You are next in line." : `You are number ${place} in line.`;
+
+/** @param {number} seconds */
+export const reloaded = (seconds) =>
+  `Back after ${inWords(seconds * 1000)}: what was said meanwhile stands here, its sound is not played`;
+
 /** @param {number} seconds */
 export const reconnected = (seconds) => `Reconnected after ${seconds} s`;
 
 /** @param {number} ms */
 export const leftOut = (ms) =>
   `${(ms / 1000).toFixed(1)} s of the voice were left out: the connection is slow`;
+
+/** @param {number} ms */
+export const voiceLost = (ms) =>
+  `${(ms / 1000).toFixed(1)} s of your voice did not get through: the connection is slow`;
 
 /** @param {number} count */
 export const latest = (count) => (count ? `${count} new` : "Latest");
