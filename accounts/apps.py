@@ -12,8 +12,6 @@ class AccountsConfig(AppConfig):
         from accounts.checks import check_tenancy  # noqa: PLC0415 - needs the models
         from accounts.leaving import tables  # noqa: F401, PLC0415 - what is taken along
         from accounts.postgresql.checks import check_database  # noqa: PLC0415
-        from accounts.sign_in import hide_from_admin  # noqa: PLC0415
 
         checks.register(check_tenancy, checks.Tags.models)
         checks.register(check_database, checks.Tags.database)
-        hide_from_admin()

@@ -99,9 +99,13 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     # Whether the tenant's own identity provider let the person in.
     by_sign_on: bool = False
+    # An operator who looks in, see `accounts.visits`.
+    visits: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller's role, or a scope of its key, allows `permission`."""
+        if self.visits and permission == Permission.TALK:
+            return False
         if self.role is not None:
             return allows(self.role, permission)
         return any(scope_allows(scope, permission) for scope in self.scopes)

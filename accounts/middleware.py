@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
 from accounts.audit.place import at_place, place_of_request
 from accounts.callers import (
@@ -20,6 +22,7 @@ from accounts.callers import (
 from accounts.models import User
 from accounts.sign_in import signed_on_at
 from accounts.tenancy import platform_scope, tenant_scope
+from accounts.visits import Visit, visit_of
 
 API = "/api/"
 ADMIN = "/admin/"
@@ -42,6 +45,7 @@ class CallerMiddleware:
 
     - `/api/` with an `Authorization` header: the API key decides, alone. One that is not good
       answers 401, whatever cookie came with it.
+    - A platform operator who visits a tenant (`accounts.visits`): that tenant, in the role lent.
     - `/admin/` for a platform operator: the platform scope, and no caller.
     - Otherwise the browser session and the tenant chosen in it.
 
@@ -61,7 +65,9 @@ class CallerMiddleware:
             return self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        request.caller = None  # type: ignore[attr-defined]
+        request.caller = request.visit = None  # type: ignore[attr-defined]
+        if _is_operator(request) and (visit := visit_of(request.session, timezone.now())):
+            return self._as_visitor(request, visit)
         if request.path.startswith(ADMIN) and _is_operator(request):
             with platform_scope("admin"):
                 return self._get_response(request)
@@ -88,6 +94,12 @@ class CallerMiddleware:
             return self._barred(request, error)
         if caller is None:
             return self._get_response(request)
+        return self._as_caller(request, caller)
+
+    def _as_visitor(self, request: HttpRequest, visit: Visit) -> HttpResponse:
+        request.visit = visit  # type: ignore[attr-defined]
+        user_id = cast(User, request.user).pk
+        caller = Caller(visit.tenant_id, user_id=user_id, role=visit.role, visits=True)
         return self._as_caller(request, caller)
 
     def _as_caller(self, request: HttpRequest, caller: Caller) -> HttpResponse:

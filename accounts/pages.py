@@ -31,6 +31,7 @@ from accounts.roles import Permission
 from accounts.sessions import browser_name, end_sessions
 from accounts.sign_in import next_page, password_link, signed_on_at, user_of
 from accounts.tenancy import platform_scope
+from accounts.visits import end_visit
 
 
 class LogoutPage(LogoutView):  # type: ignore[misc]
@@ -132,6 +133,14 @@ def switch_tenant(request: HttpRequest) -> HttpResponse:
         raise Http404
     request.session[ACTIVE_TENANT] = chosen
     return HttpResponseRedirect(next_page(request))
+
+
+@login_required
+@require_POST
+def stop_looking(request: HttpRequest) -> HttpResponse:
+    """End one's visit, see `accounts.visits`."""
+    end_visit(request.session, user_of(request))
+    return redirect("admin:index" if user_of(request).is_operator else "lobby")
 
 
 def caller_context(request: HttpRequest) -> dict[str, Any]:

@@ -42,6 +42,7 @@ urlpatterns = [
         account.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
+    path("visit/end/", pages.stop_looking, name="end-visit"),
     path("account/", pages.account, name="account"),
     path("account/confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("account/password/", account.password_change, name="account_change_password"),

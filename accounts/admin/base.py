@@ -35,7 +35,9 @@ else:
     FormBase = forms.ModelForm
 
 # Form fields whose values no audit entry holds.
-SECRET_FIELDS = frozenset({"secret", "password", "password1", "password2", "usable_password"})
+SECRET_FIELDS = frozenset(
+    {"secret", "headers", "password", "password1", "password2", "usable_password"}
+)
 DELETE_SELECTED = "delete_selected"
 
 

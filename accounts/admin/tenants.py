@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 from accounts import invitations
 from accounts.admin.base import FormBase
 from accounts.admin.limits import LimitsAdmin, LimitSet, with_limits
+from accounts.admin.visiting import Visiting
 from accounts.admin.visitors import actor_of, caller_of, is_operator
 from accounts.audit import record
 from accounts.failover.choice import failing_at, usable_at
@@ -52,11 +53,11 @@ class OrganisationForm(FormBase):
 
     class Meta:
         model = Tenant
-        fields = ("name", "slug", "requires_mfa")
+        fields = ("name", "slug", "requires_mfa", "allows_visits")
 
 
 @admin.register(Tenant)
-class OrganisationAdmin(LimitsAdmin):
+class OrganisationAdmin(Visiting, LimitsAdmin):
     limits_when_added = False
     seen_with = changed_with = Permission.MANAGE_TENANT
     addable = False
@@ -69,6 +70,7 @@ class OrganisationAdmin(LimitsAdmin):
     search_fields = ("name", "slug")
     readonly_fields = ("state", "created_at")
     actions = ("suspend", "resume")
+    change_form_outer_before_template = "admin/tenant_acts.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_operator(request)
@@ -85,6 +87,9 @@ class OrganisationAdmin(LimitsAdmin):
         told: QuerySet[Any] = rows.annotate(fails=Exists(failing), works=Exists(usable))
         return told
 
+    def get_urls(self) -> list[Any]:
+        return [*self.visit_urls(), *super().get_urls()]
+
     @admin.display(description="credentials")
     def credentials(self, obj: Any) -> str:
         """Whether the tenant's conversations have something to run on."""
@@ -98,7 +103,7 @@ class OrganisationAdmin(LimitsAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         later = ("owner_email",) if obj is None else ("state", "created_at")
-        return ("name", "slug", "requires_mfa", *later)
+        return ("name", "slug", "requires_mfa", "allows_visits", *later)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -130,7 +135,8 @@ class OrganisationAdmin(LimitsAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         shown = super().get_readonly_fields(request, obj)
         # The slug stands in addresses that others hold.
-        return shown if is_operator(request) else (*shown, "slug")
+        # Who wants to look in does not say that she may.
+        return (*shown, "allows_visits" if is_operator(request) else "slug")
 
     @admin.action(description="Suspend…", permissions=["operate"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> HttpResponse | None:

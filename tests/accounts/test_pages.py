@@ -21,6 +21,7 @@ from accounts.callers import ACTIVE_TENANT
 from accounts.credentials import set_secret
 from accounts.models import AuditEntry, Credential, Membership
 from accounts.tenancy import platform_scope, tenant_scope
+from config.apps import discover_admin
 from tests.cast import PASSWORD, Cast
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
@@ -37,6 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(PAGE.render(RequestContext(request)))
 
 
+discover_admin()
 urlpatterns = [
     path("page/", page, name="lobby"),
     path("", include("accounts.urls")),

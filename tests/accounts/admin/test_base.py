@@ -128,6 +128,7 @@ def test_djangos_own_log_stays_empty(cast: Cast) -> None:
 
     owner = signed_in(cast.acme.owner)
     fields = {"name": "Guide", "slug": "guide", "model": "m", "voice": "Kore", "modality": "AUDIO"}
+    fields["recording"] = "off"
     assert owner.post("/admin/conversations/agent/add/", fields).status_code == 302
     assert not LogEntry.objects.exists()
     with platform_scope("test"):
@@ -139,6 +140,7 @@ def test_a_rule_of_the_tenant_is_checked_before_the_database_does(cast: Cast) ->
     make_agent(cast.globex.tenant, "other")
     owner = signed_in(cast.acme.owner)
     fields = {"name": "Guide", "model": "m", "voice": "Kore", "modality": "AUDIO"}
+    fields["recording"] = "off"
     answer = owner.post("/admin/conversations/agent/add/", {**fields, "slug": "guide"})
     assert answer.status_code == 200
     assert "already exists" in answer.text

@@ -13,6 +13,7 @@ def test_a_change_in_the_admin_stands_in_the_history(cast: Cast) -> None:
     agent = make_agent(cast.acme.tenant)
     developer = signed_in(cast.acme.developer)
     fields = {"name": "Guide", "slug": "shop", "model": "m", "voice": "Kore", "modality": "AUDIO"}
+    fields["recording"] = "off"
     address = f"/admin/conversations/agent/{agent.pk}/"
     assert developer.post(f"{address}change/", fields).status_code == 302
     page = developer.get(f"{address}history/").text

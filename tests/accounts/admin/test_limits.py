@@ -128,6 +128,7 @@ def test_an_agents_limits_and_what_it_used(cast: Cast) -> None:
     for sentence in ("Now: 2.", "Used today: 34.", "Spent this month: 2.00."):
         assert sentence in page
     fields = {"slug": "shop", "name": "Shop", "model": "m", "voice": "Kore", "modality": "AUDIO"}
+    fields["recording"] = "off"
     assert developer.post(address, {**fields, "limits_day_minutes": "60"}).status_code == 302
     refused = developer.post(f"/admin/conversations/agent/{other.pk}/change/", fields)
     assert refused.status_code == 404
