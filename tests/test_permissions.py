@@ -45,7 +45,7 @@ from tests.permissions.sockets import LET_IN, SOCKETS
 from tests.permissions.visitors import KEYS, VISITORS, key, visit
 
 TABLE = SITE | ADMIN
-ONE_BY_ONE = frozenset({"make_primary"})
+ONE_BY_ONE = frozenset({"make_primary", "replace_secret", "rotate"})
 TIMEOUT_S = 20
 METHODS: tuple[Method, ...] = ("get", "post")
 SIDES: tuple[Whose, ...] = ("own", "other")

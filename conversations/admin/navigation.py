@@ -18,7 +18,16 @@ from accounts.models import (
     Tenant,
     User,
 )
-from conversations.models import Agent, Conversation, Price, UsageDay, WorkerProcess
+from conversations.models import (
+    Agent,
+    AgentTool,
+    AllowedHost,
+    Conversation,
+    Price,
+    ToolServer,
+    UsageDay,
+    WorkerProcess,
+)
 
 # Icons are Material Symbols, which unfold ships.
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
@@ -26,6 +35,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
         "Conversations",
         (
             ("Agents", "support_agent", Agent),
+            ("Tools", "construction", AgentTool),
+            ("MCP servers", "hub", ToolServer),
             ("Conversations", "forum", Conversation),
         ),
     ),
@@ -35,6 +46,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
             ("Credentials", "key", Credential),
             ("Key rotations", "autorenew", CredentialRotation),
             ("API keys", "terminal", ApiKey),
+            ("Allowed hosts", "public", AllowedHost),
             ("Members", "group", Membership),
             ("Users", "person", User),
         ),

@@ -1,4 +1,4 @@
-"""What an operator sees on the first page: tenants, workers, the keyset."""
+"""What an operator sees on the first page: tenants, workers, background tasks, the keyset."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count
 
 from accounts.models import Tenant
+from conversations.admin.background import Background, background
 from conversations.admin.keyset_state import KeysetState, keyset_state
 from conversations.admin.workers import state_of, with_sessions
 from conversations.models import Conversation, WorkerProcess
@@ -40,6 +41,7 @@ class PlatformView:
     more_tenants: bool
     workers: list[WorkerRow]
     keyset: KeysetState
+    background: Background
 
 
 def platform_view() -> PlatformView:
@@ -51,6 +53,7 @@ def platform_view() -> PlatformView:
         more_tenants=len(tenants) > MOST_ROWS,
         workers=workers(),
         keyset=keyset_state(),
+        background=background(),
     )
 
 

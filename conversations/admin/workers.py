@@ -25,7 +25,17 @@ class WorkerAdmin(TenantAdmin):
     addable = changeable = deletable = False  # they come and go by themselves
     kept = operator_only = ()
     form = UnfoldModelAdmin.form
-    list_display = ("name", "address", "state", "sessions", "capacity", "seen_at", "started_at")
+    list_display = (
+        "name",
+        "address",
+        "state",
+        "sessions",
+        "capacity",
+        "load",
+        "lag",
+        "seen_at",
+        "started_at",
+    )
     search_fields = ("name", "address")
     ordering = ("name",)
     fields = readonly_fields = list_display
@@ -43,6 +53,14 @@ class WorkerAdmin(TenantAdmin):
     @admin.display(description="sessions", ordering="held")
     def sessions(self, worker: Any) -> int:
         return int(worker.held)
+
+    @admin.display(description="load")
+    def load(self, worker: Any) -> str:
+        return f"{round(100 * worker.held / max(1, worker.capacity))} %"
+
+    @admin.display(description="lag", ordering="lag_ms")
+    def lag(self, worker: Any) -> str:
+        return f"{worker.lag_ms} ms"
 
     @admin.display(description="state")
     def state(self, worker: Any) -> str:
@@ -101,7 +119,11 @@ def with_sessions(workers: QuerySet[WorkerProcess]) -> QuerySet[Any]:
 def state_of(worker: Any) -> str:
     """A word for the list: what the worker does with new conversations."""
     if worker.drain_asked_at is None:
-        return "Takes on"
+        if worker.has_room is None:
+            return f"Leaving, {worker.held} left"
+        if worker.has_room:
+            return "Takes on"
+        return "Full" if worker.held >= worker.capacity else "Late: takes nothing new"
     return "Drained" if worker.is_drained else f"Draining, {worker.held} left"
 
 

@@ -19,7 +19,16 @@ from accounts.models import (
     Tenant,
     User,
 )
-from conversations.models import Agent, Conversation, Price, UsageDay, WorkerProcess
+from conversations.models import (
+    Agent,
+    AgentTool,
+    AllowedHost,
+    Conversation,
+    Price,
+    ToolServer,
+    UsageDay,
+    WorkerProcess,
+)
 from tests.permissions.rows import (
     ADMINS,
     DEVELOPERS,
@@ -55,6 +64,19 @@ class Shown:
 MODELS: dict[type[Model], Shown] = {
     # An agent that somebody has talked to stays.
     Agent: Shown(ADMINS, added=DEVELOPERS | OPERATOR, changed=DEVELOPERS | OPERATOR),
+    AgentTool: Shown(
+        DEVELOPERS,
+        added=DEVELOPERS | OPERATOR,
+        changed=DEVELOPERS | OPERATOR,
+        deleted=DEVELOPERS | OPERATOR,
+    ),
+    # Where an organisation's data may go is for those who run it.
+    AllowedHost: Shown(
+        DEVELOPERS,
+        added=MANAGERS | OPERATOR,
+        changed=MANAGERS | OPERATOR,
+        deleted=MANAGERS | OPERATOR,
+    ),
     ApiKey: Shown(DEVELOPERS, added=DEVELOPERS | OPERATOR, changed=DEVELOPERS | OPERATOR),
     AuditEntry: Shown(MANAGERS),
     Conversation: Shown(REVIEWERS),
@@ -71,6 +93,12 @@ MODELS: dict[type[Model], Shown] = {
     Departure: Shown(NOBODY),
     Price: Shown(NOBODY, added=OPERATOR, changed=OPERATOR, deleted=OPERATOR),
     Tenant: Shown(MANAGERS, added=OPERATOR, changed=MANAGERS | OPERATOR),
+    ToolServer: Shown(
+        DEVELOPERS,
+        added=DEVELOPERS | OPERATOR,
+        changed=DEVELOPERS | OPERATOR,
+        deleted=DEVELOPERS | OPERATOR,
+    ),
     UsageDay: Shown(MANAGERS),
     User: Shown(NOBODY, added=OPERATOR, changed=OPERATOR),
     WorkerProcess: Shown(NOBODY),
@@ -86,7 +114,9 @@ class Login(Open):
 
 # What can be done to rows that were chosen in a list; the first answer is the question.
 ACTIONS: dict[tuple[type[Model], str], Collection[str]] = {
+    (AgentTool, "replace_secret"): DEVELOPERS | OPERATOR,
     (ApiKey, "revoke"): DEVELOPERS | OPERATOR,
+    (ApiKey, "rotate"): DEVELOPERS | OPERATOR,
     (Credential, "make_primary"): MANAGERS | OPERATOR,
     (Credential, "revoke"): MANAGERS | OPERATOR,
     (Tenant, "suspend"): OPERATOR,
@@ -97,7 +127,23 @@ ACTIONS: dict[tuple[type[Model], str], Collection[str]] = {
 }
 
 VIEWS: dict[str, Row] = {
+    "admin:conversations_agenttool_try": Admin(
+        may=DEVELOPERS, seen=DEVELOPERS, of=AgentTool, post=OK
+    ),
+    "admin:conversations_toolserver_list": Admin(
+        may=DEVELOPERS, seen=DEVELOPERS, of=ToolServer, get=405, post=GOES_ON
+    ),
     "admin:conversations_usageday_export": Admin(may=MANAGERS, seen=MANAGERS, post=405),
+    "admin:conversations_agent_versions": Admin(may=ADMINS, seen=ADMINS, of=Agent, post=405),
+    "admin:conversations_agent_version": Admin(
+        may=DEVELOPERS,
+        seen=ADMINS,
+        of=Agent,
+        arguments={"number": 1, "act": "drop"},
+        get=405,
+        post=GOES_ON,
+    ),
+    "admin:accounts_tenant_visit": Admin(may=OPERATOR, seen=MANAGERS, of=Tenant, post=OK),
     "admin:index": Admin(may=ADMINS, post=OK),
     # allauth's log-in stands before it, so that Django's own form is never anybody's.
     "admin:login": Login(may=NOBODY, get=GOES_ON, post=GOES_ON),

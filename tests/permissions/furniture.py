@@ -18,6 +18,7 @@ from fido2.webauthn import (
     CollectedClientData,
 )
 
+from accounts.api_keys import create_api_key
 from accounts.audit import record
 from accounts.credentials import set_secret
 from accounts.models import (
@@ -33,7 +34,19 @@ from accounts.models import (
     User,
 )
 from accounts.tenancy import tenant_scope
-from conversations.models import Agent, Conversation, Price, UsageDay, WorkerProcess
+from conversations.models import (
+    Agent,
+    AgentTool,
+    AllowedHost,
+    Consent,
+    Conversation,
+    Price,
+    Recording,
+    ToolServer,
+    UsageDay,
+    WorkerProcess,
+)
+from conversations.versions import published_version
 from tests.cast import Company
 from tests.conversations.talks import add_event, make_agent, make_conversation
 
@@ -64,11 +77,16 @@ def furnish(company: Company) -> Furniture:
     add_event(conversation, 9, "interrupted")
     with tenant_scope(tenant.pk):
         credential.save()
+        published_version(agent, timezone.now())
         rows: dict[type[Model], Any] = {
             Agent: agent,
-            ApiKey: ApiKey.objects.get(name="tests"),
+            AgentTool: furnish_tool(AgentTool(agent=agent, name=f"tool_{tenant.slug}")),
+            AllowedHost: AllowedHost.objects.create(name=f"tools.{tenant.slug}.example"),
+            # One that every editor of keys may give away, and so rotate.
+            ApiKey: create_api_key(tenant, "furnished", ["talk"])[0],
             Archive: Archive.objects.create(state=Archive.State.READY, asked_by="system"),
             AuditEntry: record("agent.created", agent, actor="system"),
+            Consent: furnish_consent(conversation),
             Conversation: conversation,
             Credential: credential,
             CredentialRotation: CredentialRotation.objects.create(
@@ -99,7 +117,9 @@ def furnish(company: Company) -> Furniture:
             Price: Price.objects.create(
                 model=f"of-{tenant.slug}", kind="text_in", valid_from=timezone.now().date()
             ),
+            Recording: furnish_recording(conversation),
             Tenant: tenant,
+            ToolServer: furnish_tool(ToolServer(agent=agent, name=f"server_{tenant.slug}")),
             UsageDay: UsageDay.objects.create(
                 whose="tenant", subject=tenant.pk, day=timezone.now().date()
             ),
@@ -113,6 +133,40 @@ def furnish(company: Company) -> Furniture:
             ),
         }
     return Furniture(company, rows | _of_person(person))
+
+
+def furnish_consent(conversation: Conversation) -> Any:
+    return Consent.objects.create(
+        conversation=conversation,
+        given_by="system",
+        text_version="2026-11.1",
+        kept_until=timezone.now() + timedelta(days=1),
+    )
+
+
+def furnish_recording(conversation: Conversation) -> Any:
+    """One that was lost: there is nothing to hear, and it can be asked for."""
+    return Recording.objects.create(
+        conversation=conversation,
+        epoch=1,
+        side="user",
+        segment=0,
+        start_ms=0,
+        length_ms=1000,
+        lost_ms=1000,
+        rate=16000,
+        bytes=0,
+    )
+
+
+def furnish_tool(tool: Any) -> Any:
+    tool.tenant_id = tool.agent.tenant_id
+    tool.url = NOWHERE
+    tool.set_headers({"Authorization": f"Bearer {CANARY}"})
+    if isinstance(tool, AgentTool):
+        tool.set_secret(f"whsec_{CANARY}", timezone.now())
+    tool.save()
+    return tool
 
 
 def _of_person(person: User) -> dict[type[Model], Any]:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from config.apps import discover_admin
 from tests.permissions.furniture import Furniture
 from tests.permissions.rows import Row
 
@@ -34,6 +35,7 @@ def _below(resolver: URLResolver, namespace: str) -> Iterator[tuple[str, URLPatt
 
 def registered() -> dict[type[Model], Any]:
     """The models that the admin shows."""
+    discover_admin()
     return dict(admin.site._registry)  # noqa: SLF001 - there is no other way to see them all
 
 

@@ -72,6 +72,7 @@ OWN_ACCOUNT: dict[str, Row] = {
     "mfa_remove_webauthn": Page(may=EVERYBODY, post=GOES_ON, of=Authenticator, besides=MINE),
     "mfa_edit_webauthn": Page(may=EVERYBODY, post=OK, of=Authenticator, besides=MINE),
     "switch-tenant": Page(may=EVERYBODY, get=405, post=UNKNOWN),
+    "end-visit": Page(may=EVERYBODY, get=405, post=GOES_ON),
 }
 
 TENANT: dict[str, Row] = {
@@ -83,9 +84,13 @@ TENANT: dict[str, Row] = {
         # The member's own: reviewers are sent to the review.
         besides={"developer": UNKNOWN} | dict.fromkeys(REVIEWERS, GOES_ON),
     ),
+    # The member's own; reviewers may listen to it.
+    "recording": Page(may=MEMBERS, of=Conversation, besides={"developer": UNKNOWN}),
     "history": Page(may=MEMBERS),
     "review": Page(may=REVIEWERS),
     "review-conversation": Page(may=REVIEWERS, of=Conversation),
+    # It has ended: what there is of it is in the review.
+    "watch-conversation": Page(may=REVIEWERS, get=GOES_ON, of=Conversation),
     "members": Page(may=MANAGERS),
     "invite-member": Page(may=MANAGERS, get=405, post=OK),
     "require-second-factor": Page(may=MANAGERS, get=405, post=GOES_ON),

@@ -13,6 +13,7 @@ FIELDS = {
     "model": "gemini-3.8-live",
     "voice": "Kore",
     "modality": "AUDIO",
+    "recording": "off",
 }
 
 

@@ -49,6 +49,26 @@ def test_draining_tells_its_effect_and_can_be_taken_back(operator: Client) -> No
     assert audited()[-2:] == ["worker.drain-asked", "worker.drain-taken-back"]
 
 
+@pytest.mark.parametrize(
+    ("has_room", "capacity", "state"),
+    [
+        (True, 10, "Takes on"),
+        (False, 1, "Full"),
+        (False, 10, "Late: takes nothing new"),
+        (None, 10, "Leaving, 1 left"),
+    ],
+)
+def test_what_a_worker_does_with_new_ones_is_said(
+    operator: Client, has_room: bool | None, capacity: int, state: str
+) -> None:
+    rows = WorkerProcess.objects.filter(name="w-1")
+    rows.update(has_room=has_room, capacity=capacity, lag_ms=37)
+    page = operator.get(ROOT).text
+    assert state in page
+    assert "37 ms" in page
+    assert f"{100 // capacity} %" in page
+
+
 def test_who_is_gone_is_not_listed(operator: Client) -> None:
     assert "w-1" in operator.get(ROOT).text
     WorkerProcess.objects.update(seen_at=ago(seconds=11))
