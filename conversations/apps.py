@@ -7,3 +7,4 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import access, leaving, running_on  # noqa: F401, PLC0415 - what they register
+        from conversations.recordings import deleting  # noqa: F401, PLC0415 - as well

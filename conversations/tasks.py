@@ -13,7 +13,12 @@ from django.utils import timezone
 
 from accounts.tenancy import platform_scope
 from conversations.models import Conversation, Event, Lease, Turn
+from conversations.recordings.deleting import (  # noqa: F401 - Celery looks here
+    delete_old_recordings,
+    sweep_recordings,
+)
 from conversations.states import ConversationState, EndReason
+from conversations.tools.refreshing import refresh_tool_lists  # noqa: F401 - Celery looks here
 
 log = logging.getLogger(__name__)
 

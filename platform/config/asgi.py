@@ -26,11 +26,15 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
+from config import health, urls  # noqa: F401 - now, and not while the first visitor waits
 from conversations.consumers import ConversationConsumer, UnknownPathConsumer
 from conversations.hosting import new_switchboard, new_worker, spare_the_collector
 from conversations.worker import Worker
 
 switchboard = new_switchboard()
+
+# The part of the drain in which pages are to move by themselves, at a pause.
+MOVE_WITHIN = 0.75
 
 SLASHES = re.compile("/{2,}")
 
@@ -73,13 +77,26 @@ class Residents:
             await self._worker.start()
         spare_the_collector()
 
-    async def drain(self) -> None:
-        """Hand conversations on and leave the bus, before the sockets are cut."""
-        if self._worker is not None:
-            await self._worker.aclose()
+    def leave(self) -> None:
+        """The process is about to end: nobody new should be sent here."""
+        health.is_leaving = True
+
+    async def drain(self, within_s: float) -> None:
+        """Tell the pages to move, or hand on what this process hosts itself. The sockets are cut
+        in `within_s` seconds."""
+        if self._worker is None:
+            switchboard.move(within_s * MOVE_WITHIN)
+        else:
+            await self._worker.aclose(within_s * MOVE_WITHIN)
+            switchboard.move(0.0)  # nobody hosts anything here any more
+
+    async def close(self) -> None:
+        """No socket is left: leave the bus and the links."""
         await switchboard.aclose()
 
 
 residents = Residents()
 start = residents.start
+leave = residents.leave
 drain = residents.drain
+close = residents.close

@@ -5,7 +5,6 @@ Any variable may be read from a file by `NAME_FILE`. `.env.example` lists them a
 a test holds that list against this file.
 """
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +13,13 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from environ import FileAwareEnv
 
+from config.networks import host_names, networks
+
 ROOT = Path(__file__).resolve().parents[2]
 env = FileAwareEnv()
+
+# As in pyproject.toml, which is not deployed; a test holds the two together.
+VERSION = "0.1.0"
 
 # DEMO=1 is the only way to insecure defaults: without it SECRET_KEY, DATABASE_URL
 # and KEYSET_FILE have to be given.
@@ -42,36 +46,17 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 
-def proxies() -> list[str]:
-    names: list[str] = [name.strip() for name in env.list("TRUSTED_PROXIES", default=[])]
-    try:
-        for name in names:
-            ip_network(name, strict=False)
-    except ValueError:
-        raise ImproperlyConfigured(
-            "TRUSTED_PROXIES is a list of addresses and networks: 10.0.0.7,10.1.0.0/16."
-        ) from None
-    return names
-
-
-TRUSTED_PROXIES = proxies()
-
-
-def internal_networks() -> list[str]:
-    default = ["127.0.0.0/8", "::1/128"] if DEMO else []
-    names: list[str] = [n.strip() for n in env.list("SSO_INTERNAL_NETWORKS", default=default)]
-    try:
-        for name in names:
-            ip_network(name, strict=False)
-    except ValueError:
-        raise ImproperlyConfigured(
-            "SSO_INTERNAL_NETWORKS is a list of addresses and networks: 10.0.0.7,10.1.0.0/16."
-        ) from None
-    return names
-
-
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES", env.list("TRUSTED_PROXIES", default=[]))
 # Where identity providers may be besides the internet: they are asked by this server.
-SSO_INTERNAL_NETWORKS: list[str] = internal_networks()
+SSO_INTERNAL_NETWORKS = networks(
+    "SSO_INTERNAL_NETWORKS",
+    env.list("SSO_INTERNAL_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMO else []),
+)
+# Hosts inside our own network that organisations' tools may ask: they are asked by this server.
+TOOL_PRIVATE_HOSTS = host_names(
+    "TOOL_PRIVATE_HOSTS",
+    env.list("TOOL_PRIVATE_HOSTS", default=["localhost", "127.0.0.1"] if DEMO else []),
+)
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
@@ -98,9 +83,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.probes_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.headers.PermissionsPolicyMiddleware",
     "accounts.session_store.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -175,6 +162,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # Without these a statement waits for minutes for a server that is cut off, and as long again
+    # as it was cut off once it is back. What the URL says comes first.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 KEYSET_FILE = required("KEYSET_FILE", str(DEMO_DIR / "keyset.json"))
@@ -200,7 +196,18 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
         {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "parley"},
+            "CONFIG": {
+                "hosts": [
+                    {
+                        "address": REDIS_URL,
+                        "socket_connect_timeout": 2,
+                        "socket_keepalive": True,
+                        # Notices within 20 s that the connection it listens on is dead.
+                        "health_check_interval": 10,
+                    }
+                ],
+                "prefix": "parley",
+            },
         }
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
@@ -211,9 +218,13 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 # Where `manage.py worker` listens for links from web processes; port 0 picks a free one.
 WORKER_LISTEN = env.str("WORKER_LISTEN", default="127.0.0.1:0")
+# Where web processes reach this worker, if that is not where it listens.
+WORKER_ADDRESS = env.str("WORKER_ADDRESS", default="")
 # Without Redis nothing outside the web process can be reached, so the worker runs inside it.
 WORKER_IN_PROCESS = not REDIS_URL
 WORKER_CAPACITY = env.int("WORKER_CAPACITY", default=500)
+# A worker whose event loop wakes later than this takes on no more; 0: however late it is.
+WORKER_LAG_MS = env.int("WORKER_LAG_MS", default=100)
 # TLS between web processes and workers: the worker's certificate and key, and whom web trusts.
 LINK_TLS_CERT = env.str("LINK_TLS_CERT", default="")
 LINK_TLS_KEY = env.str("LINK_TLS_KEY", default="")
@@ -307,7 +318,11 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "BORDER_RADIUS": "10px",
-    "STYLES": ["/static/css/admin-tokens.css", "/static/css/admin.css"],
+    "STYLES": [
+        "/static/css/admin-tokens.css",
+        "/static/css/admin.css",
+        "/static/css/admin-code.css",
+    ],
     "DASHBOARD_CALLBACK": "conversations.admin.home.with_home",
     "ACCOUNT": {"navigation": [{"title": "My account", "link": "/account/"}]},
     "SIDEBAR": {"navigation": "conversations.admin.navigation.groups"},
@@ -462,6 +477,20 @@ CELERY_BEAT_SCHEDULE = {
     "close-abandoned-conversations": {
         "task": "conversations.tasks.close_abandoned_conversations",
         "schedule": 30.0,
+    },
+    # A server that does not answer takes its time-out, so the next round may find this one.
+    "refresh-tool-lists": {
+        "task": "conversations.tools.refreshing.refresh_tool_lists",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
+    },
+    "delete-old-recordings": {
+        "task": "conversations.recordings.deleting.delete_old_recordings",
+        "schedule": 3600.0,
+    },
+    "sweep-recordings": {
+        "task": "conversations.recordings.deleting.sweep_recordings",
+        "schedule": crontab(hour=4, minute=23),
     },
 }
 

@@ -5,8 +5,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health
+from config.apps import discover_admin
 from conversations import pages
 
+discover_admin()
 # The admin's own log-in page would know nothing of second factors and limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
@@ -14,9 +16,11 @@ urlpatterns = [
     path("", pages.lobby, name="lobby"),
     path("talk/<uuid:agent_id>/", pages.new_conversation, name="conversation-new"),
     path("c/<uuid:conversation_id>/", pages.conversation, name="conversation"),
+    path("c/<uuid:conversation_id>/recording.wav", pages.recording, name="recording"),
     path("history/", pages.history, name="history"),
     path("review/", pages.review, name="review"),
     path("review/<uuid:conversation_id>/", pages.review_conversation, name="review-conversation"),
+    path("review/<uuid:conversation_id>/watch/", pages.watch, name="watch-conversation"),
     path("", include("accounts.urls")),
     path("api/v1/", include("conversations.api.urls")),
     path("admin/", admin.site.urls),

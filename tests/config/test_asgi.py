@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from channels.testing import HttpCommunicator, WebsocketCommunicator
+from django.db import OperationalError
 
 from config.asgi import CollapseSlashes, application
+from conversations import consumers
 from conversations import protocol as p
 
 PATIENCE_S = 20.0
@@ -100,3 +102,20 @@ async def test_the_conversations_socket_wants_to_be_opened(path: str) -> None:
     async with dial(path) as socket:
         await socket.send_to(text_data='{"type":"ping"}')
         assert (await receive(socket))["code"] == "not-started"
+
+
+@pytest.mark.parametrize("error", [OperationalError("no connection"), TimeoutError()])
+async def test_a_store_that_is_away_is_told_and_may_be_tried_again(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(consumers, "in_database", refuse)
+    async with dial("/ws/conversations/") as socket:
+        await socket.send_to(text_data='{"type":"start","agent":"any"}')
+        told = await receive(socket)
+        assert (told["code"], told["fatal"]) == ("store-away", True)
+        assert told["retry_after_s"] > 0
+        closed = await socket.receive_output(PATIENCE_S)
+        assert (closed["code"], closed["reason"]) == (p.Close.OUR_FAULT, "store-away")

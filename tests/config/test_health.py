@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from django.test import AsyncClient, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 
 from config import health
 from config.health import answers, healthz, readyz
@@ -65,3 +65,27 @@ async def test_the_log_names_the_part_and_no_address(caplog: pytest.LogCaptureFi
 async def test_without_a_channel_layer_it_is_unready(settings: Any) -> None:
     settings.CHANNEL_LAYERS = {}
     assert not await answers("channel_layer", health.channel_layer_answers)
+
+
+async def test_a_process_that_leaves_lives_and_takes_nobody(
+    async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "is_leaving", True)
+    assert await ready() == (503, {"status": "leaving", "parts": {}})
+    assert (await async_client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_probe_is_answered_whatever_host_it_names(
+    async_client: AsyncClient, client: Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(health, "PARTS", {})
+    answer = await async_client.get(path, headers={"host": "10.1.2.3"})
+    assert answer.status_code == 200
+
+    def ask_synchronously() -> int:
+        return client.get(path, headers={"host": "10.1.2.3"}).status_code
+
+    assert await asyncio.to_thread(ask_synchronously) == 200
+    refused = await async_client.get("/nowhere", headers={"host": "10.1.2.3"})
+    assert refused.status_code == 400

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
     [
         ("WORKER_CAPACITY", "many"),
         ("TRUSTED_PROXIES", "proxy.example"),
+        ("TOOL_PRIVATE_HOSTS", "https://erp.intern.example"),
         ("MIGRATE_DATABASE_URL", "postgres://owner@localhost/another"),
         ("MIGRATE_DATABASE_URL", "postgres:///parley"),
         ("MIGRATE_DATABASE_URL", "sqlite:///parley.sqlite3"),
@@ -143,3 +145,10 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 
 def test_the_demo_needs_nothing() -> None:
     assert load_settings({"DEMO": "1"}).returncode == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from django.conf import settings  # noqa: PLC0415 - the tests above run without Django
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == settings.VERSION

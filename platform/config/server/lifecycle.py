@@ -1,8 +1,9 @@
 """From start to drain: what is the same whichever server carries the sockets.
 
 ASGI's lifespan does not exist under daphne, so both servers get the same hooks instead. On
-SIGTERM or SIGINT the server stops listening, runs the drain hook, lets what is running end
-until a deadline, and cuts the rest. The same signal once more cuts at once.
+SIGTERM or SIGINT the process says that it is going, gives those who ask before they send somebody
+here time to hear it, stops listening, runs the drain hook, lets what is running end until a
+deadline, and cuts the rest. The same signal once more cuts at once.
 """
 
 import asyncio
@@ -32,12 +33,18 @@ class Hooks:
     announce: gets the served URLs once requests are answered.
     on_drain: runs when no new connection is taken any more, before running sockets are cut.
     drain_timeout: seconds for `on_drain` and for the sockets to end by themselves.
+    on_signal: is called at once when the process is to end; connections are still taken.
+    notice: seconds between that and the end of listening.
+    on_end: runs when no socket and no request is left.
     """
 
     on_ready: Hook | None = None
     on_drain: Hook | None = None
     announce: Callable[[Sequence[str]], None] | None = None
     drain_timeout: float = 20.0
+    on_signal: Callable[[], None] | None = None
+    notice: float = 0.0
+    on_end: Hook | None = None
 
 
 class WebServer(Protocol):
@@ -95,10 +102,20 @@ async def run(server: WebServer, listeners: Sequence[Listener], hooks: Hooks) ->
             if hooks.announce is not None:
                 hooks.announce(urls)
             await signals.stop.wait()
+            await _give_notice(hooks, signals.hurry)
         finally:
             await server.stop_listening()
             await _drain(server, hooks, signals.hurry)
             await server.cut()
+            if hooks.on_end is not None:
+                await _complete(_told(hooks.on_end), asyncio.Event(), CUT_TIMEOUT)
+
+
+async def _give_notice(hooks: Hooks, hurry: asyncio.Event) -> None:
+    if hooks.on_signal is not None:
+        hooks.on_signal()
+    if hooks.notice > 0:
+        await _complete(asyncio.sleep(hooks.notice), hurry)
 
 
 async def _drain(server: WebServer, hooks: Hooks, hurry: asyncio.Event) -> None:
@@ -108,12 +125,17 @@ async def _drain(server: WebServer, hooks: Hooks, hurry: asyncio.Event) -> None:
 
 async def _ended(server: WebServer, on_drain: Hook | None) -> None:
     if on_drain is not None:
-        try:
-            await on_drain()
-        except Exception:
-            logger.exception("The drain hook failed")
+        await _told(on_drain)
     while applications := server.running():
         await asyncio.wait(applications)
+
+
+async def _told(hook: Hook) -> None:
+    """Run a hook of the end, which must not keep the rest of it from happening."""
+    try:
+        await hook()
+    except Exception:
+        logger.exception("The drain hook failed")
 
 
 async def _complete(

@@ -239,6 +239,9 @@ def main(options: dict[str, Any]) -> None:
         if options.get("fail_drain"):
             raise RuntimeError("the worker did not stop")
 
+    async def on_end() -> None:
+        say("empty")
+
     def announce(urls: Sequence[str]) -> None:
         say("serving", urls=urls)
 
@@ -251,7 +254,15 @@ def main(options: dict[str, Any]) -> None:
         application,
         server=options["server"],
         endpoints=endpoints,
-        hooks=Hooks(on_ready, on_drain, announce, options.get("drain_timeout", 20.0)),
+        hooks=Hooks(
+            on_ready,
+            on_drain,
+            announce,
+            options.get("drain_timeout", 20.0),
+            on_signal=lambda: say("leaving"),
+            notice=options.get("notice", 0.0),
+            on_end=on_end,
+        ),
     )
     say("ended")
 

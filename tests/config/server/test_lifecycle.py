@@ -98,6 +98,24 @@ async def test_a_kept_connection_gets_no_new_request_in(webs: Webs, server: str)
     assert await ended(web) == 0
 
 
+async def test_it_says_that_it_leaves_before_it_refuses_anybody(webs: Webs, server: str) -> None:
+    web = await asyncio.to_thread(webs, server, notice=60)
+    web.child.terminate()
+    await said(web, "leaving")
+    assert await web.get("/path/late") == "/path/late"
+    async with web.connect("/linger/one") as socket:
+        assert await socket.recv() == "running"
+        assert "draining" not in web.child.output
+        web.child.terminate()  # whoever is in a hurry does not wait for the notice either
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), SOON)
+    assert await ended(web) == 0
+    told = [
+        web.child.output.index(f'"said": "{word}"') for word in ("leaving", "draining", "empty")
+    ]
+    assert told == sorted(told)
+
+
 async def test_a_failing_start_ends_the_process_unserved(webs: Webs, server: str) -> None:
     child = webs.child(server, fail_ready=True)
 

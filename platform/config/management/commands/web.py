@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,14 @@ class Command(BaseCommand):
             "--drain-timeout",
             type=float,
             default=20.0,
-            help="seconds that running conversations get to end after SIGTERM (default 20)",
+            help="seconds that pages get to move to another process after SIGTERM (default 20)",
+        )
+        parser.add_argument(
+            "--drain-notice",
+            type=float,
+            default=0.0,
+            help="seconds after SIGTERM in which connections are still taken while /readyz says no:"
+            " as long as your load balancer needs to notice (default 0)",
         )
 
     def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
@@ -36,9 +44,12 @@ class Command(BaseCommand):
 
         hooks = Hooks(
             on_ready=asgi.start,
-            on_drain=asgi.drain,
+            on_drain=partial(asgi.drain, options["drain_timeout"]),
             announce=self._announce,
             drain_timeout=options["drain_timeout"],
+            on_signal=asgi.leave,
+            notice=options["drain_notice"],
+            on_end=asgi.close,
         )
         try:
             serve(asgi.application, server=options["server"], endpoints=endpoints, hooks=hooks)
