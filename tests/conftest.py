@@ -1,5 +1,6 @@
 """What tests share: the database, the cast, the simulator, child processes, the browser."""
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from tests.cast import Cast, make_cast
 from tests.children import Children
-from tests.services import SERVICES
+from tests.services import OURS, SERVICES
 from tests.services.programs import CHROMIUM, find_chromium
 from tests.services.redis import free_port as find_free_port
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
 
     from live.simulator import Simulator
+    from tests.services.migrated import Migrated
 
 CHILDREN = pytest.StashKey[Children]()
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    pytestconfig: pytest.Config, keyset_file: Path
+    pytestconfig: pytest.Config, keyset_file: Path, migrated: "Migrated | None"
 ) -> Iterator[ExitStack]:
     """Start PostgreSQL when the first test asks for the database (a hook of pytest-django), and
     be its owner until the test database is made."""
@@ -35,8 +37,24 @@ def django_db_modify_db_settings(
 
     pytestconfig.stash[SERVICES].start_postgres()
     with ExitStack() as owning:
+        if migrated is not None:
+            owning.enter_context(migrated.turn())
+            migrated.restore()
         owning.enter_context(as_owner(connection))
         yield owning
+
+
+@pytest.fixture(scope="session")
+def migrated() -> "Migrated | None":
+    """What a server of our own begins with; None for one that was given."""
+    from django.db import connection
+
+    from tests.services.migrated import Migrated
+
+    if "DATABASE_URL" not in os.environ.get(OURS, "").split():
+        return None
+    settings = connection.settings_dict
+    return Migrated(settings["OPTIONS"]["host"], f"test_{settings['NAME']}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,9 +79,9 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_createdb() -> bool:
-    """Never begin with what an earlier run has left."""
-    return True
+def django_db_createdb(migrated: "Migrated | None") -> bool:
+    """Never begin with what an earlier run has left on a server that was given."""
+    return migrated is None
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +89,15 @@ def django_db_setup(
     django_db_setup: None,
     django_db_modify_db_settings: ExitStack,
     django_db_blocker: "DjangoDbBlocker",
+    migrated: "Migrated | None",
 ) -> None:
     """Let tests that commit empty the audit's tables afterwards, in this database only: elsewhere
     triggers without an exception refuse it. Those against UPDATE and DELETE stay. From here on
     the tests are the application's role."""
     from django.db import connection
 
+    if migrated is not None and not migrated.is_kept:
+        migrated.keep()
     acts = {
         "postgresql": "ALTER TABLE {0} DISABLE TRIGGER audit_no_truncate",
         "sqlite": "DROP TRIGGER IF EXISTS {0}_no_delete",  # it has no TRUNCATE
@@ -123,7 +144,23 @@ def shared_database(db: None) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: "shared_database" in getattr(item, "fixturenames", ()))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Those of the demo come first: they take longest. Those that leave rows behind come last."""
+    fixtures = getattr(item, "fixturenames", ())
+    return 0 if "demo" in fixtures else 2 if "shared_database" in fixtures else 1
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say what has to run in one process, one after the other (`make test` runs several, and each
+    takes the next group in order): all of the demo, for which one demo does; else a file's tests,
+    whose fixtures are then made once. So no process goes back to tests that expect empty tables.
+    """
+    turn = _turn(item)
+    group = "demo" if turn == 0 else f"{item.location[0]} {turn}"
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

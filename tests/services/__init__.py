@@ -24,6 +24,7 @@ FOREIGN_PREFIXES = ("GEMINI_", "GOOGLE_", "PG")
 FOREIGN_NAMES = frozenset(
     "ALLOWED_HOSTS CELERY_BROKER_URL DEMO EMAIL_URL KEYSET_FILE METRICS_TOKEN "
     "EMAIL_FROM PUBLIC_URL SECRET_KEY STORAGE_URL TRUSTED_PROXIES WORKER_CAPACITY WORKER_LISTEN "
+    "WORKER_ADDRESS "
     "KEYSET_KMS_URI ALL_PROXY HTTP_PROXY HTTPS_PROXY WS_PROXY WSS_PROXY DATABASE_URL_FILE "
     "REDIS_URL_FILE MIGRATE_DATABASE_URL_FILE".split()
 )
@@ -95,9 +96,17 @@ def clean(environment: MutableMapping[str, str]) -> None:
         environment.pop("MIGRATE_DATABASE_URL", None)
 
 
+def keep_bytecode(environment: MutableMapping[str, str]) -> None:
+    """Let this process and its children keep what they compile: without it every one of them
+    compiles the whole tree again, and every run rewrites every assertion."""
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     clean(os.environ)
+    keep_bytecode(os.environ)
     try:
         services = Services()
     except ServiceError as error:

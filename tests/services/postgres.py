@@ -65,6 +65,15 @@ def running(folder: Path) -> Iterator[None]:
         _run([*control, "-m", "immediate", "stop"], owner)
 
 
+def restart(home: Path) -> None:
+    """Restart the server whose socket is in `home`; its connections break. Raises ServiceError."""
+    binaries = find_postgres()
+    if binaries is None:
+        raise ServiceError(POSTGRESQL.advice())
+    control: list[str | Path] = [binaries / "pg_ctl", "-D", home / "data", "-s", "-w"]
+    _run([*control, "-l", home / "log", "-m", "fast", "restart"], _server_user())
+
+
 def _home(folder: Path) -> Path:
     return folder / "postgres"
 

@@ -27,23 +27,26 @@ def given() -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Start the server, give its URL, stop it at the end. Raises ServiceError."""
+def running(folder: Path, port: int | None = None) -> Iterator[str]:
+    """Start the server, give its URL, stop it at the end. Raises ServiceError.
+
+    `port` is one that is known to be free, for a server that comes back where it was.
+    """
     program = find_redis()
     if program is None:
         raise ServiceError(REDIS.advice())
-    process, port = _start(program, folder)
+    process, at = _start(program, folder, port)
     try:
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{at}/0"
     finally:
         process.kill()
         process.wait()
 
 
-def _start(program: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(program: Path, folder: Path, wanted: int | None) -> tuple[subprocess.Popen[bytes], int]:
     # Redis cannot pick a free port itself, and a port found free may be gone a moment later.
     for _ in range(ATTEMPTS):
-        port = free_port()
+        port = wanted or free_port()
         address = ["--bind", "127.0.0.1", "--port", str(port)]
         files: list[str | Path] = ["--dir", folder, "--save", "", "--logfile", folder / "redis.log"]
         process = subprocess.Popen([program, *address, *files], stdin=subprocess.DEVNULL)
