@@ -163,6 +163,8 @@ def both_are_noted(conversation: str) -> bool:
     return noted == [watched, ("conversation.watch-ended", "127.0.0.1")]
 
 
+# For the long run: it wants every worker full, and those of other tests stay listed for a while.
+@pytest.mark.full
 async def test_who_finds_no_room_waits_in_line(servers: list[str], stage: Stage) -> None:
     one, other = servers
     async with AsyncExitStack() as pages:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.database import in_database
-from accounts.tenancy import platform_scope
+from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.models import Conversation, Lease, Turn
 from conversations.states import Speaker
@@ -103,8 +103,8 @@ def stored(conversation_id: uuid.UUID) -> list[tuple[str, str, str, str]]:
         return list(rows.values_list("speaker", "ref", "text", "state"))
 
 
-def epochs() -> list[int]:
-    with platform_scope("test reads leases"):
+def epochs(stage: Stage) -> list[int]:
+    with tenant_scope(stage.agent.tenant_id):
         return list(Lease.objects.values_list("epoch", flat=True))
 
 
@@ -134,7 +134,7 @@ async def test_every_process_is_replaced_and_no_turn_is_dropped(
     await check(talkers)
     assert {talker.roamer.moved for talker in talkers} == {1}
     assert {talker.roamer.dropped for talker in talkers} == {0}
-    assert await in_database(epochs) == [2] * len(talkers)
+    assert await in_database(epochs, stage) == [2] * len(talkers)
 
 
 @pytest.mark.full
