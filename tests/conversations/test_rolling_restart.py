@@ -153,7 +153,7 @@ async def test_two_hundred_conversations_survive_a_rolling_restart(
             await town.retire(webs.pop(0))
     await check(talkers)
     assert {talker.roamer.dropped for talker in talkers} == {0}
-    assert max(await in_database(epochs)) > 1
+    assert max(await in_database(epochs, stage)) > 1
     assert await in_database(live_ones) == len(talkers)
 
 
