@@ -1,17 +1,15 @@
 """Puts workers and switchboards together from the settings."""
 
 import gc
-import hashlib
-import hmac
 import math
 import re
-import ssl
 
 from django.conf import settings
 
 from conversations.attachment import Switchboard
 from conversations.bus import Bus
 from conversations.link import format_address
+from conversations.link_security import link_secret, web_tls, worker_tls
 from conversations.worker import Worker, WorkerOptions
 
 HOST = re.compile(r"[\w.-]+", re.ASCII)
@@ -20,12 +18,6 @@ MAX_PORT = 65535
 
 class BadAddress(Exception):
     """WORKER_LISTEN or WORKER_ADDRESS is not host:port."""
-
-
-def link_secret() -> bytes:
-    """The key that web and worker processes know each other by; derived, never stored."""
-    key = settings.SECRET_KEY.encode()
-    return hmac.digest(key, b"parley link v1", hashlib.sha256)
 
 
 def worker_options() -> WorkerOptions:
@@ -55,22 +47,6 @@ def place(setting: str) -> tuple[str, int]:
 def too_late_s() -> float:
     """How late a worker's loop may wake before it takes on no more, in seconds."""
     return settings.WORKER_LAG_MS / 1000 or math.inf
-
-
-def worker_tls() -> ssl.SSLContext | None:
-    """What workers show to web processes. Raises OSError when its files cannot be used."""
-    if not settings.LINK_TLS_CERT:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.LINK_TLS_CERT, settings.LINK_TLS_KEY or None)
-    return context
-
-
-def web_tls() -> ssl.SSLContext | None:
-    """Whom web processes believe to be a worker. Raises OSError when the file cannot be used."""
-    if not settings.LINK_TLS_CA:
-        return None
-    return ssl.create_default_context(cafile=settings.LINK_TLS_CA)
 
 
 def new_switchboard() -> Switchboard:

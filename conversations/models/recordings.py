@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 
 from accounts.tenancy import TenantOwned
 from conversations.models.choices import choices
 from conversations.models.conversation import Conversation
 from conversations.states import Speaker
+
+# Where the segments lie in the storage, below their tenant's folder.
+FOLDER: Final = "recordings"
 
 
 class Consent(TenantOwned):

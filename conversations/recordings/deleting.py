@@ -25,7 +25,7 @@ from accounts.leaving.files import files_below, name_of
 from accounts.models import Tenant
 from accounts.tenancy import platform_scope
 from conversations.models import Consent, Recording
-from conversations.recordings.storing import FOLDER
+from conversations.models.recordings import FOLDER
 
 log = logging.getLogger(__name__)
 

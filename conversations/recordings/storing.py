@@ -10,7 +10,6 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -19,10 +18,9 @@ from django.db import transaction
 from accounts.leaving.files import name_of
 from accounts.tenancy import platform_scope
 from conversations.models import Conversation, Lease, Recording
+from conversations.models.recordings import FOLDER
 from conversations.recordings.sound import to_flac
 from conversations.recordings.tape import Segment
-
-FOLDER: Final = "recordings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from conversations.hosting import web_tls, worker_tls
+from conversations.link_security import web_tls, worker_tls
 
 SECRET_KEY_CHARS = 50  # what `startproject` makes, and what Django's own deploy check asks for
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
