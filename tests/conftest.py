@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.cast import Cast, make_cast
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from tests.services.migrated import Migrated
 
 CHILDREN = pytest.StashKey[Children]()
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile(
+    "parley", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("parley")
 
 
 @pytest.fixture(scope="session")

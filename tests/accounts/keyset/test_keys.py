@@ -89,7 +89,7 @@ def test_ids_fit_tinks_prefix() -> None:
     assert all(0 < draw_key_id() < 2**32 for _ in range(100))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(["add", "promote", "disable", "delete"]), max_size=12))
 def test_no_row_of_steps_loses_the_primary_key_or_doubles_an_id(steps: list[str]) -> None:
     handle = new_keyset()

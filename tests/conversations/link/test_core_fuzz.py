@@ -109,7 +109,7 @@ def replay(*, to_web: bool) -> tuple[LinkCore, bytearray]:
     return core, bytearray(TO_WEB[accepted:])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.booleans(), st.data())
 def test_valid_traffic_with_a_fault_in_it(to_web: bool, data: st.DataObject) -> None:
     core, traffic = replay(to_web=to_web)

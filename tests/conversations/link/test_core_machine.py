@@ -225,7 +225,5 @@ class LinkMachine(RuleBasedStateMachine):
             assert writer.flow.credit > 0
 
 
-LinkMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, print_blob=True
-)
+LinkMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, print_blob=True)
 TestLink = LinkMachine.TestCase

@@ -53,7 +53,7 @@ def test_quiet_and_loud_speakers_are_heard(level: float) -> None:
     assert [change.active for change in detector.feed(tone(0.5, level), 16000)] == [True]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=20))
 def test_pieces_of_any_size_make_no_difference(sizes: list[int]) -> None:
     sound = silence(0.3) + tone(0.5) + silence(0.9)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ def noise_below(samples: Samples, decibels: float, length: int, seed: int = 0) -
     return np.random.default_rng(seed).normal(scale=level, size=length)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(WORDS, st.sampled_from([8000, 16000, 24000, 44100, 48000]), st.floats(0.1, 3.0))
 def test_any_words_come_back_at_any_rate_and_gain(words: list[str], rate: int, gain: float) -> None:
     text = " ".join(words)
@@ -42,7 +42,7 @@ def test_any_words_come_back_at_any_rate_and_gain(words: list[str], rate: int, g
     assert hear(pcm_of(sound), rate) == text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=30))
 def test_pieces_of_any_size_make_no_difference(sizes: list[int]) -> None:
     sound = speak("Any pieces will do.", 16000)
