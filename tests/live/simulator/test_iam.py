@@ -145,7 +145,11 @@ def test_the_public_half_of_a_key(accounts: ServiceAccounts, service_account: In
         assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("pem", [b"", b"no", trustme.CA().cert_pem.bytes()])
+@pytest.mark.parametrize(
+    "pem",
+    [b"", b"no", trustme.CA().cert_pem.bytes()],
+    ids=["nothing", "a word", "another kind of key"],
+)
 def test_an_upload_that_is_no_certificate_of_an_rsa_key(
     accounts: ServiceAccounts, service_account: Info, pem: bytes
 ) -> None:
