@@ -1,6 +1,7 @@
 """What is said aloud when the database does not hold tenants apart from us."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
 import pytest
 from django.conf import LazySettings
@@ -23,10 +24,11 @@ def sql(statement: str) -> None:
 
 
 @pytest.fixture
-def owning(owned_database: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def owning(owned_database: None, db: None) -> Iterator[None]:
     """We are the owner, and not for a migration."""
-    monkeypatch.setattr(connection, "acts_as_owner", False)
-    assert not acts_as_owner(connection)
+    with patch.object(connection, "acts_as_owner", False):
+        assert not acts_as_owner(connection)
+        yield
 
 
 def test_all_is_well_with_the_applications_role(db: None) -> None:
