@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,11 @@ from tests.children import child_environment
 from tests.services import ROOT
 
 
-@pytest.fixture(scope="module")
-def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database, with the migration of the triggers undone and done again."""
-    path = tmp_path_factory.mktemp("sqlite") / "parley.sqlite3"
-    targets = "(), ('accounts', '0001'), ()"
+def migrate(path: Path, targets: str = "()") -> Path:
+    """Make a database at `path` and migrate it to one target after another."""
     code = (
         "from django.core.management import call_command\n"
-        f"for target in ({targets}): call_command('migrate', *target, verbosity=0)"
+        f"for target in ({targets},): call_command('migrate', *target, verbosity=0)"
     )
     subprocess.run(
         [sys.executable, "manage.py", "shell", "-v0", "-c", code],
@@ -31,9 +29,21 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrate(tmp_path_factory.mktemp("sqlite") / "parley.sqlite3")
+
+
 @pytest.fixture
 def sqlite(sqlite_file: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(sqlite_file, isolation_level=None)
+    with filled(sqlite_file) as connection:
+        yield connection
+
+
+@contextmanager
+def filled(path: Path) -> Iterator[sqlite3.Connection]:
+    """With two entries, of which one is sealed; nothing of it stays."""
+    connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN")
     for number in (1, 2):
         connection.execute(
@@ -56,21 +66,21 @@ def test_makes_links(sqlite: sqlite3.Connection) -> None:
     assert rows.fetchall() == [(f"{1:032}", None, 1), (f"{2:032}", None, None)]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE accounts_auditentry SET actor = 'system'",
-        "DELETE FROM accounts_auditentry",
-        "INSERT OR REPLACE INTO accounts_auditentry SELECT * FROM accounts_auditentry",
-        "UPDATE accounts_auditseal SET count = 0",
-        "DELETE FROM accounts_auditseal",
-        "INSERT OR REPLACE INTO accounts_auditseal SELECT * FROM accounts_auditseal",
-        "DELETE FROM accounts_auditlink WHERE number IS NULL",
-        "UPDATE accounts_auditlink SET number = NULL WHERE number = 1",
-        "UPDATE accounts_auditlink SET id = '9' WHERE number IS NULL",
-        "INSERT OR REPLACE INTO accounts_auditlink SELECT * FROM accounts_auditlink",
-    ],
-)
+REFUSED = [
+    "UPDATE accounts_auditentry SET actor = 'system'",
+    "DELETE FROM accounts_auditentry",
+    "INSERT OR REPLACE INTO accounts_auditentry SELECT * FROM accounts_auditentry",
+    "UPDATE accounts_auditseal SET count = 0",
+    "DELETE FROM accounts_auditseal",
+    "INSERT OR REPLACE INTO accounts_auditseal SELECT * FROM accounts_auditseal",
+    "DELETE FROM accounts_auditlink WHERE number IS NULL",
+    "UPDATE accounts_auditlink SET number = NULL WHERE number = 1",
+    "UPDATE accounts_auditlink SET id = '9' WHERE number IS NULL",
+    "INSERT OR REPLACE INTO accounts_auditlink SELECT * FROM accounts_auditlink",
+]
+
+
+@pytest.mark.parametrize("statement", REFUSED)
 def test_refuses(sqlite: sqlite3.Connection, statement: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="is append-only"):
         sqlite.execute(statement)
@@ -110,3 +120,12 @@ def test_seals_and_proves(sqlite_file: Path, tmp_path: Path) -> None:
     )
     assert result.stdout.startswith("3 Proof(entries=3, seals=1, waiting=0, ")
     assert result.stdout.strip().endswith("fault=None)")
+
+
+@pytest.mark.full
+def test_the_triggers_come_back_when_they_were_undone(tmp_path: Path) -> None:
+    path = migrate(tmp_path / "parley.sqlite3", "(), ('accounts', '0001'), ()")
+    with filled(path) as connection:
+        for statement in REFUSED:
+            with pytest.raises(sqlite3.IntegrityError, match="is append-only"):
+                connection.execute(statement)
