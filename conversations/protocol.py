@@ -12,14 +12,17 @@ worker's time as host of the conversation; another epoch always begins with a sn
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from accounts.limits import LimitKind
-from conversations import frames, streams
+from conversations import events, frames, streams
 from conversations.states import (
+    OPEN_CALLS,
     AgentState,
+    CallState,
     ConversationState,
     EndReason,
     Speaker,
@@ -46,6 +49,11 @@ picture_frame = frames.picture_frame
 TEXT_CHARS = 8_000
 # A snapshot has to fit into half a socket's window, or it could never be acknowledged.
 SNAPSHOT_BYTES = 96 * 1024
+# What a page may answer a tool call with, and what it may be asked.
+RESULT_BYTES = 32 * 1024
+ARGS_BYTES = 4 * 1024
+# Of the calls that are over a picture holds the last ones, and of the open ones all.
+TOOLS_SHOWN = 32
 # A turn that grows past this is ended and continued in a new one.
 TURN_CHARS = 8_000
 
@@ -78,6 +86,7 @@ Key = Annotated[str, msgspec.Meta(max_length=200)]
 Ref = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,64}$")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 Mode = streams.Mode
 Role = Literal["owner", "observer"]
@@ -142,12 +151,30 @@ class StopRecording(msgspec.Struct, frozen=True, tag="stop-recording"):
     """From now on nothing more that is heard is kept, in this conversation for good."""
 
 
+class ToolTake(msgspec.Struct, frozen=True, tag="tool-take"):
+    """The page is about to make this call, and has not begun. It may begin once the call is
+    `running` and has its word in `by`: any, which no other page uses."""
+
+    call: CallId
+    by: Ref
+
+
+class ToolResult(msgspec.Struct, frozen=True, tag="tool-result"):
+    """How a call ended that this page has taken: with a `result`, of at most RESULT_BYTES as
+    JSON, or with an `error`, in words for the model. An `error` needs no taking."""
+
+    call: CallId
+    result: dict[str, Any] | None = None
+    error: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | None = None
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Heartbeat; answered by `pong`."""
 
 
 FirstMessage = Start | Resume
-ClientMessage = SendText | AudioEnd | Ack | End | Stay | StopRecording | Ping
+ToolMessage = ToolTake | ToolResult
+ClientMessage = SendText | AudioEnd | Ack | End | Stay | StopRecording | ToolMessage | Ping
 
 first_decoder: msgspec.json.Decoder[FirstMessage] = msgspec.json.Decoder(FirstMessage)
 client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -246,105 +273,23 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
 
 # --- Server to client, numbered --------------------------------------------------------
 
-
-class EventBase(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
-    """`ms`: milliseconds since the conversation began."""
-
-    type: Literal["event"] = "event"
-    epoch: int
-    seq: int
-    ms: int
-
-
-class StateChanged(EventBase, frozen=True, tag="state"):
-    state: ConversationState
-
-
-class AgentChanged(EventBase, frozen=True, tag="agent"):
-    state: AgentState
-
-
-class TurnStarted(EventBase, frozen=True, tag="turn-started"):
-    """`turn` is `"<epoch>.<seq>"` of this event and names the turn for good."""
-
-    turn: str
-    speaker: Speaker
-    ref: str | None = None
-
-
-class TurnText(EventBase, frozen=True, tag="turn-text"):
-    """More words of the turn, to be appended."""
-
-    turn: str
-    text: str
-
-
-class TurnEnded(EventBase, frozen=True, tag="turn-ended"):
-    turn: str
-    state: TurnState
-
-
-class TurnSaved(EventBase, frozen=True, tag="turn-saved"):
-    """The finished turn is committed: it survives the death of any process."""
-
-    turn: str
-
-
-class AudioStarted(EventBase, frozen=True, tag="audio"):
-    """Binary frames of `stream` carry the voice of `turn`."""
-
-    stream: int
-    turn: str
-
-
-class Interrupted(EventBase, frozen=True, tag="interrupted"):
-    """Drop at once whatever of `stream` is queued for playback."""
-
-    stream: int
-
-
-class Notice(EventBase, frozen=True, tag="notice"):
-    """A line on the timeline, such as a session that had to begin anew."""
-
-    code: str
-    text: str
-
-
-class Recording(EventBase, frozen=True, tag="recording"):
-    """Whether what is heard is being kept."""
-
-    on: bool
-
-
-class LimitWarning(EventBase, frozen=True, tag="warning"):
-    """A limit is near: it ends the conversation in `left_ms`, or `percent` of it are used. With
-    neither, an earlier warning of the same `what` does not hold any more."""
-
-    what: LimitKind
-    left_ms: int | None = None
-    percent: int | None = None
-
-
-class Ended(EventBase, frozen=True, tag="ended"):
-    """The last event."""
-
-    reason: EndReason
-
-
-Event = (
-    StateChanged
-    | AgentChanged
-    | TurnStarted
-    | TurnText
-    | TurnEnded
-    | TurnSaved
-    | AudioStarted
-    | Interrupted
-    | Notice
-    | Recording
-    | LimitWarning
-    | Ended
-)
+EventBase = events.EventBase
+Tokens = events.Tokens
+Progress = events.Progress
+StateChanged = events.StateChanged
+AgentChanged = events.AgentChanged
+TurnStarted = events.TurnStarted
+TurnText = events.TurnText
+TurnEnded = events.TurnEnded
+TurnSaved = events.TurnSaved
+AudioStarted = events.AudioStarted
+Interrupted = events.Interrupted
+Notice = events.Notice
+Recording = events.Recording
+LimitWarning = events.LimitWarning
+Ended = events.Ended
+ToolChanged = events.ToolChanged
+Event = events.Event
 
 
 # --- Snapshot ---------------------------------------------------------------------------
@@ -368,6 +313,21 @@ class WarningPicture(msgspec.Struct, kw_only=True):
     percent: int | None = None
 
 
+class ToolPicture(msgspec.Struct, kw_only=True):
+    """A tool call. `ms`: when the model asked; `end_ms`: until when a page may answer. `args` are
+    there until a page has taken it, `by` while it makes it; `took_ms` and `summary` afterwards."""
+
+    call: str
+    name: str
+    state: CallState
+    ms: int
+    args: Mapping[str, Any] | None = None
+    end_ms: int | None = None
+    by: str | None = None
+    took_ms: int | None = None
+    summary: str | None = None
+
+
 class Picture(msgspec.Struct, kw_only=True):
     """What a page shows. `earlier`: older turns exist that are left out here."""
 
@@ -377,6 +337,7 @@ class Picture(msgspec.Struct, kw_only=True):
     earlier: bool = False
     warnings: list[WarningPicture] = []
     recording: bool = False
+    tools: list[ToolPicture] = []
     ended: EndReason | None = None
 
     def find(self, key: str) -> TurnPicture | None:
@@ -408,11 +369,13 @@ class Picture(msgspec.Struct, kw_only=True):
                 self.fold_warning(event)
             case Recording():
                 self.recording = event.on
+            case ToolChanged():
+                self.fold_tool(event)
             case Ended():
                 self.state = ConversationState.ENDED
                 self.ended = event.reason
                 self.warnings = []
-            case AudioStarted() | Interrupted() | Notice():
+            case AudioStarted() | Interrupted() | Notice() | Progress():
                 pass  # they concern the moment, not the picture
 
     def fold_turn(self, event: TurnText | TurnEnded | TurnSaved) -> None:
@@ -436,8 +399,26 @@ class Picture(msgspec.Struct, kw_only=True):
         warning = WarningPicture(what=event.what, end_ms=end_ms, percent=event.percent)
         self.warnings = [*others, warning]
 
+    def fold_tool(self, event: ToolChanged) -> None:
+        """A call begins, or goes on where it stands. The oldest that are over are forgotten."""
+        tool = next((each for each in self.tools if each.call == event.call), None)
+        if tool is None:
+            tool = ToolPicture(call=event.call, name=event.name, state=event.state, ms=event.ms)
+            self.tools.append(tool)
+        tool.state, tool.args, tool.by = event.state, event.args, event.by
+        tool.summary = event.summary
+        tool.took_ms = None if event.state in OPEN_CALLS else event.ms - tool.ms
+        if event.left_ms is not None:
+            tool.end_ms = event.ms + event.left_ms
+        over = [each for each in self.tools if each.state not in OPEN_CALLS]
+        for each in over[: max(0, len(self.tools) - TOOLS_SHOWN)]:
+            self.tools.remove(each)
+
     def trim(self, max_bytes: int) -> None:
-        """Leave out the oldest turns until the words take at most `max_bytes` (UTF-8)."""
+        """Leave out the oldest turns until the words take at most `max_bytes` (UTF-8), with what
+        pages are asked."""
+        asked = sum(len(encode(each.args)) for each in self.tools if each.args is not None)
+        max_bytes -= asked + len(self.tools) * TOOL_OVERHEAD_BYTES
         sizes = [len(turn.text.encode()) + TURN_OVERHEAD_BYTES for turn in self.turns]
         total = sum(sizes)
         drop = 0
@@ -450,6 +431,7 @@ class Picture(msgspec.Struct, kw_only=True):
 
 
 TURN_OVERHEAD_BYTES = 160
+TOOL_OVERHEAD_BYTES = 512
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):

@@ -74,12 +74,18 @@ class ToolKind(StrEnum):
 
 
 class CallState(StrEnum):
-    """How a tool call ended."""
+    """How far a tool call is. `requested` is one that a page has to make, until it says that it
+    begins; what a server makes is `running` at once."""
 
+    REQUESTED = "requested"
+    RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed-out"
     CANCELLED = "cancelled"
+
+
+OPEN_CALLS = frozenset({CallState.REQUESTED, CallState.RUNNING})
 
 
 class TokenKind(StrEnum):

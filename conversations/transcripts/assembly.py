@@ -12,16 +12,18 @@ transcription of the user's words may come before the answer, during it, or neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import live
 from accounts.limits import LimitKind
 from conversations import protocol as p
 from conversations.states import (
+    OPEN_CALLS,
     RECORDING_STOPPED,
     AgentState,
+    CallState,
     ConversationState,
     EndReason,
     Speaker,
@@ -44,6 +46,20 @@ class OpenTurn:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolChange:
+    """What happened to a tool call; `words` say it where it is over. See `protocol.ToolChanged`."""
+
+    call: str
+    name: str
+    state: CallState
+    words: str = ""
+    args: Mapping[str, Any] | None = None
+    left_ms: int | None = None
+    by: str | None = None
+    summary: str | None = None
+
+
 class Assembly:
     """One epoch of one conversation.
 
@@ -62,6 +78,7 @@ class Assembly:
         self._agent: OpenTurn | None = None
         self._sounding = False
         self._heard_at: int | None = None
+        self._usage: live.Usage | None = None
         self._out: list[p.Event] = []
 
     # --- what can happen ---------------------------------------------------------
@@ -81,11 +98,18 @@ class Assembly:
                 self._voice(event.active, ms)
             case live.Interrupted():
                 self._interrupted(ms)
+            case live.GenerationComplete():
+                self._progress(ms, "generated")
             case live.TurnComplete():
                 self._turn_complete(ms)
+                self._progress(ms, "complete", event.reason)
             case live.ToolCall():
                 self._agent_is(AgentState.USING_TOOL, ms)
         return self._take_out()
+
+    def used(self, usage: live.Usage) -> None:
+        """What the turn took; told with its end."""
+        self._usage = usage if self._usage is None else self._usage + usage
 
     def typed(self, ref: str, text: str, ms: int) -> Sequence[p.Event]:
         """The user sent a text: a whole turn at once."""
@@ -100,6 +124,26 @@ class Assembly:
         """No tool is used any more: the model goes on with what it was told."""
         if self.picture.agent == AgentState.USING_TOOL:
             self._agent_is(AgentState.THINKING, ms)
+        return self._take_out()
+
+    def tool(self, change: ToolChange, ms: int) -> Sequence[p.Event]:
+        """A tool call begins, goes on or is over; its end is kept, in words."""
+        told = p.ToolChanged(
+            epoch=self.epoch,
+            seq=self._next(),
+            ms=ms,
+            call=change.call,
+            name=change.name,
+            state=change.state,
+            args=change.args,
+            left_ms=change.left_ms,
+            by=change.by,
+            summary=change.summary,
+        )
+        self._emit(told)
+        if change.state not in OPEN_CALLS:
+            words = {"text": change.words, "call": change.call}
+            self.events.append(EventRecord(self.epoch, self.seq, f"tool-{change.state}", ms, words))
         return self._take_out()
 
     def state(self, state: ConversationState, ms: int) -> Sequence[p.Event]:
@@ -240,6 +284,21 @@ class Assembly:
         if self.picture.agent != AgentState.HEARING_USER:
             self._agent_is(AgentState.LISTENING, ms)
 
+    def _progress(self, ms: int, stage: Literal["generated", "complete"], reason: str = "") -> None:
+        usage = None
+        if stage == "complete":
+            usage, self._usage = self._usage, None
+        self._emit(
+            p.Progress(
+                epoch=self.epoch,
+                seq=self._next(),
+                ms=ms,
+                stage=stage,
+                reason=reason,
+                tokens=tokens_of(usage) if usage else None,
+            )
+        )
+
     def _start_turn(
         self, speaker: Speaker, ms: int, *, ref: str = "", start_ms: int | None = None
     ) -> OpenTurn:
@@ -305,6 +364,19 @@ class Assembly:
     def _take_out(self) -> Sequence[p.Event]:
         out, self._out = self._out, []
         return out
+
+
+def tokens_of(usage: live.Usage) -> p.Tokens:
+    return p.Tokens(
+        prompt=usage.prompt_tokens,
+        response=usage.response_tokens,
+        total=usage.total_tokens,
+        cached=usage.cached_tokens,
+        tool_use=usage.tool_use_tokens,
+        thoughts=usage.thoughts_tokens,
+        prompt_details=usage.prompt_details,
+        response_details=usage.response_details,
+    )
 
 
 def kept(event: KeptEvent) -> EventRecord:

@@ -1,25 +1,31 @@
 """The tool calls of one conversation, while its host has it.
 
 A call is noted in the database, made, noted again, and only then is the model told. Audio waits
-for none of it: each call is a task. Calls that the model takes back are stopped, and their
-outcome is told to nobody.
+for none of it: each call is a task. Calls that the model takes back are stopped, and it hears no
+more of them. Some a page makes, see `asked`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Coroutine, Sequence
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 import live
 from accounts.database import in_database
-from conversations.states import CallState
-from conversations.tools.ledger import Host, NotOurs, OpenCall, begin, finish, unknown
+from conversations import protocol as p
+from conversations.states import CallState, ToolKind
+from conversations.tools.ledger import Host, LeftCall, NotOurs, begin, finish, take
 from conversations.tools.outcomes import Call, CallFailed, Outcome, cancelled
 from conversations.tools.toolbox import Toolbox
+from conversations.transcripts.assembly import ToolChange
+from conversations.worker.asked import Question, outcome_of, refusal, too_much
 from live import FunctionCall, FunctionResponse
 
 log = logging.getLogger(__name__)
@@ -42,20 +48,23 @@ class Teller(Protocol):
     """What calls need of their host."""
 
     def tell_model(self, answer: FunctionResponse) -> None: ...
-    def tell_pages(self, code: str, text: str) -> None: ...
+    def tell_pages(self, change: ToolChange) -> None: ...
 
 
 class ToolCalls:
-    """`lost` are the calls that an earlier host left open."""
+    """`lost` are the calls of an earlier host whose answers the model may not have."""
 
     def __init__(
-        self, host: Host, toolbox: Toolbox, teller: Teller, lost: Sequence[OpenCall] = ()
+        self, host: Host, toolbox: Toolbox, teller: Teller, lost: Sequence[LeftCall] = ()
     ) -> None:
         self._host = host
         self._lost = lost
         self._toolbox = toolbox
         self._teller = teller
         self._open: dict[str, asyncio.Task[None]] = {}
+        self._asked = {
+            call.id: Question(call.left_s, is_taken=True) for call in lost if call.outcome is None
+        }
         self._errands: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -74,28 +83,59 @@ class ToolCalls:
             if len(self._open) >= MAX_OPEN:
                 self._tell(call, TOO_MANY.outcome())
             elif call.id not in self._open:
-                self._open[call.id] = asyncio.create_task(self._make(call), name="tool call")
+                self._begin(call, self._outcome_of(call))
 
     def cancel(self, ids: Sequence[str]) -> None:
         """The model takes these back."""
         for call_id in ids:
             if (task := self._open.pop(call_id, None)) is not None:
                 task.cancel()
-                self._errand(call_id)
+                self._errand(self._note_cancelled(call_id, task.get_name()))
+
+    def hear_page(self, message: p.ToolTake | p.ToolResult) -> p.Error | None:
+        """The page takes a call, or answers one. Returns what is wrong with that, if anything."""
+        question = self._asked.get(message.call)
+        refused = refusal(question, message)
+        if refused is not None or question is None:
+            return refused
+        if isinstance(message, p.ToolTake):
+            question.is_taken = True
+            self._errand(self._take(message, question))
+        else:
+            question.settle(outcome_of(message))
+        return None
 
     def answer_lost(self) -> None:
-        """A resumed session may wait for what an earlier host had begun."""
+        """A resumed session may wait for what an earlier host had begun, or a page goes on with."""
         lost, self._lost = self._lost, ()
-        for call in lost:
-            self._tell(FunctionCall(id=call.id, name=call.name), unknown())
+        for left in lost:
+            call = FunctionCall(id=left.id, name=left.name)
+            if left.outcome is None:
+                self._begin(call, self._go_on(call))
+            elif left.was_over:
+                self._teller.tell_model(self._answer(call, left.outcome))
+            else:
+                self._tell(call, left.outcome)
+
+    def forget_lost(self) -> Sequence[LeftCall]:
+        """The model's session is a new one, which waits for none of them. Returns them."""
+        lost, self._lost = self._lost, ()
+        for left in lost:
+            if self._asked.pop(left.id, None) is not None:
+                self._errand(self._note_cancelled(left.id, left.name))
+        return lost
 
     async def aclose(self) -> None:
         """Nobody here makes calls any more."""
         self.cancel(list(self._open))
         await asyncio.gather(*self._errands, return_exceptions=True)
 
-    async def _make(self, call: FunctionCall) -> None:
-        outcome = await self._outcome_of(call)
+    def _begin(self, call: FunctionCall, outcome: Coroutine[Any, Any, Outcome | None]) -> None:
+        task = asyncio.create_task(self._make(call, outcome), name=call.name)
+        self._open[call.id] = task
+
+    async def _make(self, call: FunctionCall, coming: Coroutine[Any, Any, Outcome | None]) -> None:
+        outcome = await coming
         if self._open.get(call.id) is asyncio.current_task():
             del self._open[call.id]
             if outcome is not None:
@@ -103,8 +143,12 @@ class ToolCalls:
 
     async def _outcome_of(self, call: FunctionCall) -> Outcome | None:
         """Make it, unless it was made before; None when the conversation is another worker's."""
+        asks_s = self._asks_for_s(call.name)
+        if asks_s and len(json.dumps(call.args)) > p.ARGS_BYTES:
+            return too_much()
+        answer_by = timezone.now() + timedelta(seconds=asks_s) if asks_s else None
         try:
-            known = await in_database(begin, self._host, call.id, call.name)
+            known = await in_database(begin, self._host, call.id, call.name, answer_by=answer_by)
         except NotOurs:
             return None
         except DatabaseError as error:
@@ -112,9 +156,53 @@ class ToolCalls:
             return NOT_NOTED.outcome()
         if known is not None:
             return known
-        conversation = str(self._host.conversation_id)
-        outcome = await self._toolbox.run(Call(call.id, call.name, call.args, conversation))
+        outcome = await (self._ask(call, asks_s) if asks_s else self._run(call))
         return outcome if await self._keep(call.id, outcome) else None
+
+    def _asks_for_s(self, name: str) -> float:
+        """How long the page has for an answer, in seconds; 0 where none is asked."""
+        is_page = self._toolbox.kind(name) == ToolKind.CLIENT
+        return self._toolbox.timeout_s(name) if is_page else 0.0
+
+    async def _run(self, call: FunctionCall) -> Outcome:
+        self._teller.tell_pages(ToolChange(call.id, call.name, CallState.RUNNING))
+        conversation = str(self._host.conversation_id)
+        return await self._toolbox.run(Call(call.id, call.name, call.args, conversation))
+
+    async def _ask(self, call: FunctionCall, timeout_s: float) -> Outcome:
+        question = self._asked[call.id] = Question(timeout_s)
+        left_ms = round(timeout_s * 1000)
+        self._teller.tell_pages(
+            ToolChange(call.id, call.name, CallState.REQUESTED, args=call.args, left_ms=left_ms)
+        )
+        try:
+            return await question.outcome()
+        finally:
+            self._asked.pop(call.id, None)
+
+    async def _go_on(self, call: FunctionCall) -> Outcome | None:
+        """Wait for what a page has begun for an earlier host."""
+        try:
+            outcome = await self._asked[call.id].outcome()
+        finally:
+            self._asked.pop(call.id, None)
+        return outcome if await self._keep(call.id, outcome) else None
+
+    async def _take(self, message: p.ToolTake, question: Question) -> None:
+        """A page may begin once that is noted."""
+        try:
+            is_ours = await in_database(take, self._host, message.call)
+        except NotOurs:
+            return
+        except DatabaseError as error:
+            log.warning("a page's tool call not noted: %s", type(error).__name__)
+            question.is_taken = False
+            return
+        if is_ours and not question.is_answered and (task := self._open.get(message.call)):
+            name = task.get_name()
+            self._teller.tell_pages(
+                ToolChange(message.call, name, CallState.RUNNING, by=message.by)
+            )
 
     async def _keep(self, call_id: str, outcome: Outcome) -> bool:
         """Note the end. False when the conversation is another worker's."""
@@ -128,14 +216,16 @@ class ToolCalls:
         return True
 
     def _tell(self, call: FunctionCall, outcome: Outcome) -> None:
-        answer = FunctionResponse(
+        self._teller.tell_model(self._answer(call, outcome))
+        self._teller.tell_pages(changed(call.id, call.name, outcome))
+
+    def _answer(self, call: FunctionCall, outcome: Outcome) -> FunctionResponse:
+        return FunctionResponse(
             id=call.id,
             name=call.name,
             response=dict(outcome.response),
             scheduling=self._scheduling(call.name),
         )
-        self._teller.tell_model(answer)
-        self._teller.tell_pages(f"tool-{outcome.state}", told(call.name, outcome))
 
     def _scheduling(self, name: str) -> str:
         """When the model takes an answer up; a blocking function's is taken up at once."""
@@ -143,13 +233,20 @@ class ToolCalls:
             return ""
         return self._toolbox.scheduling(name)
 
-    def _errand(self, call_id: str) -> None:
-        task = asyncio.create_task(self._note_cancelled(call_id), name="tool call cancelled")
+    def _errand(self, coming: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coming, name="tool call noted")
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 
-    async def _note_cancelled(self, call_id: str) -> None:
-        await self._keep(call_id, cancelled())
+    async def _note_cancelled(self, call_id: str, name: str) -> None:
+        outcome = cancelled()
+        self._teller.tell_pages(changed(call_id, name, outcome))
+        await self._keep(call_id, outcome)
+
+
+def changed(call_id: str, name: str, outcome: Outcome) -> ToolChange:
+    summary = outcome.summary
+    return ToolChange(call_id, name, outcome.state, told(name, outcome), summary=summary)
 
 
 def told(name: str, outcome: Outcome) -> str:

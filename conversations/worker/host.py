@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import ceil
 from typing import Protocol
 
 import live
@@ -24,16 +23,18 @@ from conversations.link import LinkClosed, LinkStream
 from conversations.quotas.timekeeper import Standing, Timekeeper
 from conversations.recordings.tape import Keep, Tape
 from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
-from conversations.transcripts.assembly import Assembly
+from conversations.tools.ledger import LeftCall
+from conversations.transcripts.assembly import Assembly, ToolChange
 from conversations.transcripts.records import Batch
 from conversations.transcripts.writer import Outcome
 from conversations.underway import Tally, closing
 from conversations.usage.meter import Meter
 from conversations.worker.calls import ToolCalls
 from conversations.worker.loading import Case
+from conversations.worker.notices import SESSION_RENEWED, UPSTREAM_LOST, line_changes
 from conversations.worker.presence import Presence, TooManyObservers
 from conversations.worker.ring import EventRing
-from conversations.worker.said import history, unanswered
+from conversations.worker.said import history, reminder, unanswered
 from conversations.worker.senses import Senses
 from conversations.worker.standstill import Standstill, never
 from conversations.worker.texts import UPSTREAM_BEHIND, TextGate
@@ -326,6 +327,9 @@ class SessionHost:
                 self._publish(self._assembly.recording_stopped(self._ms()))
             case p.Stay():
                 self._active_ms = self._ms()
+            case p.ToolTake() | p.ToolResult():
+                if (refused := self._calls.hear_page(message)) is not None:
+                    viewer.tell(refused)
             case p.End():
                 self._office.wants_end(self, EndReason.USER_LEFT)
 
@@ -413,10 +417,12 @@ class SessionHost:
                     viewer.offer_audio(self._assembly.stream, event.data)
             case live.Usage():
                 self._meter.report(event, self._age_s())
+                self._assembly.used(event)
             case live.Connected():
                 self._meter.connected(self._age_s())
                 if event.renewed:
                     self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, ms))
+                    self._remind(self._calls.forget_lost())
                 else:
                     self._calls.answer_lost()
                 self._publish(self._assembly.state(ConversationState.LIVE, ms))
@@ -430,6 +436,10 @@ class SessionHost:
                 self._publish(self._assembly.upstream(event, ms))
                 self._calls.hear(event)
 
+    def _remind(self, left: Sequence[LeftCall]) -> None:
+        if text := reminder(self._assembly.picture, left):
+            self._upstream.send_text(text)
+
     def tell_model(self, answer: live.FunctionResponse) -> None:
         """How a tool call ended."""
         try:
@@ -437,10 +447,10 @@ class SessionHost:
         except live.LiveError as error:
             log.warning("a tool's answer was not taken: %s", error.code)
 
-    def tell_pages(self, code: str, text: str) -> None:
-        """A line on the timeline about a tool call; the model goes on when none is open."""
+    def tell_pages(self, change: ToolChange) -> None:
+        """A tool call goes on, or is over; the model goes on when none is open."""
         ms = self._ms()
-        self._publish(self._assembly.notice(code, text, ms))
+        self._publish(self._assembly.tool(change, ms))
         if not self._calls:
             self._publish(self._assembly.answered(ms))
 
@@ -477,14 +487,3 @@ class SessionHost:
 
     def _age_s(self) -> float:
         return self._clock() - self._began
-
-
-def line_changes(wait_s: float) -> str:
-    if wait_s < 1:
-        return LINE_CHANGES
-    return f"{LINE_CHANGES} It takes up to {ceil(wait_s)} s: sessions begin one after the other."
-
-
-SESSION_RENEWED = "The model's session began anew; it was told what had been said."
-UPSTREAM_LOST = "The connection to the model was lost. Trying again."
-LINE_CHANGES = "Another of the organisation's credentials steps in; the conversation goes on."

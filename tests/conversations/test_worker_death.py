@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +14,14 @@ from django.db.models import Sum
 from accounts.database import in_database
 from accounts.tenancy import tenant_scope
 from conversations import protocol as p
-from conversations.models import Agent, Turn, Usage, UsageDay
-from conversations.states import ConversationState, Speaker, TurnState
+from conversations.models import Agent, ToolCall, Turn, Usage, UsageDay
+from conversations.states import CallState, ConversationState, Speaker, ToolKind, TurnState
 from conversations.usage.book import SUMS
-from tests.children import Children
-from tests.conversations.client import dial
+from tests.children import Child, Children
+from tests.conversations.client import Client, dial
 from tests.conversations.page import Page
+from tests.conversations.tools.rows import allow, make_tool
+from tests.conversations.tools.shop import HOST, Reply, open_shop
 
 if TYPE_CHECKING:
     from tests.conversations.conftest import Stage
@@ -76,3 +82,80 @@ async def test_another_worker_goes_on(stage: Stage, spawn: Children) -> None:
     by_report, by_day = await in_database(used, stage.agent)
     assert by_report == by_day
     assert by_day["text_in_sum"] > 0
+
+
+# --- in the middle of a tool call --------------------------------------------------------------
+
+
+@asynccontextmanager
+async def talk(stage: Stage, spawn: Children) -> AsyncIterator[tuple[Client, Child]]:
+    """A live conversation, and the worker that hosts it."""
+    environment = {"TOOL_PRIVATE_HOSTS": HOST}
+    worker = spawn("worker", ready="serves at", env=environment)
+    web = spawn("web", "--port", "0", ready="Serving on")
+    page = Page()
+    async with dial(web.wait_for(r"Serving on (http://\S+)").group(1), page=page) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=stage.key))
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        await asyncio.to_thread(spawn, "worker", ready="serves at", env=environment)
+        yield client, worker
+
+
+def set_up(agent: Agent, url: str) -> None:
+    with tenant_scope(agent.tenant_id):
+        if url:
+            allow(agent, HOST)
+            make_tool(agent, "look_up", description="Look something up.", url=url)
+        else:
+            make_tool(agent, "look_up", description="Look something up.", kind=ToolKind.CLIENT)
+
+
+def noted(agent: Agent) -> list[tuple[str, object]]:
+    with tenant_scope(agent.tenant_id):
+        return list(ToolCall.objects.values_list("state", "response"))
+
+
+async def test_a_call_of_a_dead_worker_is_not_made_again(stage: Stage, spawn: Children) -> None:
+    with open_shop() as shop:
+        shop.replies = [Reply(hold=(held := Event()))]
+        await in_database(set_up, stage.agent, shop.url)
+        async with talk(stage, spawn) as (client, worker):
+            page = client.page
+            await client.say(p.SendText(id="1", text="Please look up size 42"))
+            await asyncio.to_thread(shop.arrived.wait, 20)
+
+            worker.kill()
+
+            await page.until(lambda: page.epoch == 2)
+            await page.until(page.answered)
+        held.set()
+        [(state, response)] = await in_database(noted, stage.agent)
+        assert len(shop.asked) == 1, "nobody knows whether it was done"
+    assert state == CallState.FAILED
+    assert isinstance(response, dict)
+    assert response["error"]["code"] == "outcome_unknown"
+
+
+def state_of_call(page: Page) -> CallState:
+    return page.picture.tools[0].state
+
+
+async def test_a_page_answers_the_next_worker(stage: Stage, spawn: Children) -> None:
+    await in_database(set_up, stage.agent, "")
+    async with talk(stage, spawn) as (client, worker):
+        page = client.page
+        await client.say(p.SendText(id="1", text="Please look up size 42"))
+        await page.until(lambda: [tool.args for tool in page.picture.tools] != [])
+        [tool] = page.picture.tools
+        await client.say(p.ToolTake(call=tool.call, by="me"))
+        await page.until(lambda: page.picture.tools[0].state == CallState.RUNNING)
+
+        worker.kill()
+
+        await page.until(lambda: page.epoch == 2)
+        await page.until(lambda: page.picture.state == ConversationState.LIVE)
+        assert state_of_call(page) == CallState.RUNNING
+        await client.say(p.ToolResult(call=tool.call, result={"pairs": 2}))
+        await page.until(page.answered)
+        assert state_of_call(page) == CallState.SUCCEEDED
+    assert await in_database(noted, stage.agent) == [(CallState.SUCCEEDED, {"pairs": 2})]

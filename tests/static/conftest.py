@@ -17,6 +17,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.static.modules import Modules
 from tests.static.stand_in import NEW_PAGE, PATIENCE_S, StandIn, stand_in
 
 FLAGS = [
@@ -108,3 +109,12 @@ async def visit(context: BrowserContext, site: StandIn) -> AsyncIterator[Visit]:
     yield visit
     await visit.page.close()
     assert visit.complaints == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def js(browser: Browser, site: StandIn) -> AsyncIterator[Modules]:
+    site.pages["/empty/"] = "<!doctype html><title>empty</title>"
+    page = await browser.new_page()
+    await page.goto(f"{site.url}/empty/")
+    yield Modules(page)
+    await page.close()

@@ -4,52 +4,24 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page, async_playwright
 
 from accounts.limits import LimitKind
 from conversations import protocol as p
-from conversations.states import AgentState, ConversationState, EndReason, Speaker, TurnState
-from tests.static.stand_in import stand_in
+from conversations.states import (
+    AgentState,
+    CallState,
+    ConversationState,
+    EndReason,
+    Speaker,
+    TurnState,
+)
+from tests.static.modules import Modules
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-MODULES = "/static/js/conversation/"
-
-
-class Modules:
-    """Runs functions with the page's modules: `run("state", "m => m.NOTHING")`."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    async def run(self, name: str, function: str, argument: Any = None) -> Any:
-        """Call `function(module, argument)`; both ways everything travels as JSON."""
-        script = f"""async (argument) => {{
-            const module = await import("{MODULES}{name}.js");
-            return ({function})(module, argument);
-        }}"""
-        return await self._page.evaluate(script, argument)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def js(chromium_path: Path) -> AsyncIterator[Modules]:
-    async with stand_in() as site, async_playwright() as playwright:
-        site.pages["/empty/"] = "<!doctype html><title>empty</title>"
-        browser = await playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox"]
-        )
-        page = await browser.new_page()
-        await page.goto(f"{site.url}/empty/")
-        yield Modules(page)
-        await browser.close()
-
 
 # --- protocol.js ---------------------------------------------------------------------------
 
@@ -150,8 +122,10 @@ def random_events(seed: int) -> list[p.Event]:
         seq = len(events) + 1
         events.append(kind(epoch=3, seq=seq, ms=seq * 10, **fields))
 
-    for _ in range(120):
-        kind = chance.choice(["start", "text", "text", "text", "end", "save", "agent", "state"])
+    for _ in range(400):
+        kind = chance.choice(
+            ["start", "text", "text", "text", "end", "save", "agent", "state", "tool"]
+        )
         if kind == "start" or not turns:
             turns.append(f"3.{len(events) + 1}")
             ref = chance.choice([None, f"ref-{len(turns)}"])
@@ -162,6 +136,10 @@ def random_events(seed: int) -> list[p.Event]:
             add(p.TurnEnded, turn=chance.choice(turns[-3:]), state=chance.choice([*TurnState]))
         elif kind == "save":
             add(p.TurnSaved, turn=chance.choice([*turns, "2.9"]))
+        elif kind == "tool":
+            call, state = f"fc-{chance.randrange(60)}", chance.choice([*CallState])
+            asked = {"args": {"size": 42}, "left_ms": 9000} if state == CallState.REQUESTED else {}
+            add(p.ToolChanged, call=call, name="look_up", state=state, **asked)
         elif kind == "agent":
             add(p.AgentChanged, state=chance.choice([*AgentState]))
         else:
@@ -182,7 +160,7 @@ def random_events(seed: int) -> list[p.Event]:
 @pytest.mark.parametrize("seed", range(5))
 async def test_the_page_folds_as_the_server_does(js: Modules, seed: int) -> None:
     events = random_events(seed)
-    cut = seed * 20
+    cut = seed * 80
     picture = p.Picture()
     for event in events[:cut]:
         picture.fold(event)
@@ -234,9 +212,12 @@ async def test_turns_that_did_not_change_are_the_same_objects(js: Modules) -> No
 # --- words.js ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("catalogue", "needed"), [("AGENT", AgentState), ("ENDS", EndReason)])
+@pytest.mark.parametrize(
+    ("catalogue", "needed"),
+    [("AGENT", AgentState), ("ENDS", EndReason), ("TOOL_STATES", CallState)],
+)
 async def test_every_word_of_the_server_has_words(
-    js: Modules, catalogue: str, needed: type[AgentState | EndReason]
+    js: Modules, catalogue: str, needed: type[AgentState | EndReason | CallState]
 ) -> None:
     known = await js.run("words", f"(m) => Object.keys(m.{catalogue})")
     assert {str(word) for word in needed} <= set(known)

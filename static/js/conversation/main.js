@@ -7,6 +7,7 @@ import { CaptionsView } from "./captions-view.js";
 import { Composer } from "./composer.js";
 import { Memory } from "./memory.js";
 import { Microphone } from "./microphone.js";
+import { pageFunctions } from "./page-functions.js";
 import { part } from "./parts.js";
 import { Player } from "./player.js";
 import { PageName, Presence } from "./presence.js";
@@ -53,6 +54,7 @@ const session = new Session({
   player,
   ageMs: config.age_ms ?? null,
   consent: () => recordingView.consent,
+  functions: pageFunctions((card) => session.showCard(card)),
   onChange: changed,
   onHello: greeted,
 });

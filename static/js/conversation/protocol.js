@@ -10,6 +10,8 @@ export const AUDIO = 1;
 export const PICTURE = 2;
 export const INPUT_RATE_HZ = 16000;
 export const OUTPUT_RATE_HZ = 24000;
+/** What a tool call may be answered with, as JSON. */
+export const RESULT_BYTES = 32 * 1024;
 export const ACK_EVERY = 16;
 export const ACK_AFTER_MS = 1000;
 

@@ -6,6 +6,7 @@
 
 import { AgentVoice } from "./agent-voice.js";
 import { Outbox } from "./outbox.js";
+import { PageTools, TOOL_REFUSALS } from "./page-tools.js";
 import { ProtocolFault } from "./protocol.js";
 import { ConversationSocket } from "./socket.js";
 import { NOTHING, fromSnapshot, take } from "./state.js";
@@ -32,6 +33,7 @@ const LOSS_IS_OVER_MS = 2000;
  * @property {import("./player.js").Player | null} player null: this browser plays nothing
  * @property {number | null} ageMs how long ago the conversation began, if known
  * @property {() => string | null} consent the version of the text that was agreed to
+ * @property {{[name: string]: import("./page-tools.js").PageFunction}} functions that agents may call
  * @property {() => void} onChange
  * @property {(hello: {[field: string]: any}) => void} onHello
  */
@@ -44,6 +46,7 @@ export class Session {
     this.voice = new AgentVoice(options.player);
     this.presence = options.presence;
     this.#options = options;
+    this.#tools = new PageTools(options.functions, options.presence.page, () => this.#deliver());
     this.startedAt = options.ageMs === null ? null : Date.now() - options.ageMs;
     this.#socket = new ConversationSocket(options.url, {
       greeting: () => this.#greeting(),
@@ -57,12 +60,15 @@ export class Session {
   #options;
   #socket;
   #uplink = new Uplink();
+  #tools;
   /** The user's voice that nobody got: how much, and when the last of it was lost. */
   #loss = { ms: 0, at: 0 };
   /** @type {import("./state.js").Held} */
   held = NOTHING;
   /** @type {Notice[]} */
   notices = [];
+  /** What agents have shown. @type {{ms: number, card: import("./page-functions.js").Card}[]} */
+  cards = [];
   /** @type {Problem | null} */
   problem = null;
   /** @type {number | null} wall clock, ms */
@@ -257,6 +263,12 @@ export class Session {
     return true;
   }
 
+  /** @param {import("./page-functions.js").Card} card */
+  showCard(card) {
+    this.cards.push({ ms: this.clockMs, card });
+    this.#options.onChange();
+  }
+
   dismissProblem() {
     if (!this.problem?.isFatal) this.problem = null;
   }
@@ -322,6 +334,7 @@ export class Session {
     this.#isHostless = false;
     this.presence.stopWaiting();
     this.outbox.unsend();
+    this.#tools.unsend();
     this.outbox.settle(this.picture.turns);
     this.#deliver();
   }
@@ -344,6 +357,7 @@ export class Session {
     if (event.kind === "notice") this.notices.push({ ms: event.ms, code: event.code, text: event.text });
     if (event.kind === "warning") this.#warned(event);
     if (event.kind === "recording") this.#recorded(event);
+    if (event.kind === "tool") this.#deliver();
   }
 
   /** The server's clock is `ms` past the beginning. @param {number} ms */
@@ -370,6 +384,7 @@ export class Session {
 
   /** @param {{[field: string]: any}} error */
   #error({ code, message, fix, fatal }) {
+    if (TOOL_REFUSALS.has(code)) return;
     this.problem = { code, message, fix, isFatal: fatal };
   }
 
@@ -415,6 +430,7 @@ export class Session {
     for (const { id, text } of this.outbox.takeUnsent(Date.now())) {
       this.#socket.send({ type: "text", id, text });
     }
+    for (const message of this.#tools.due(this.picture.tools)) this.#socket.send(message);
     if (this.#wantsNoRecording && this.picture.recording) this.#socket.send({ type: "stop-recording" });
     if (this.#wantsEnd) this.#socket.send({ type: "end" });
   }

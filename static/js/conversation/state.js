@@ -10,12 +10,20 @@
  * @typedef {{turn: string, speaker: string, state: string, text: string, saved: boolean,
  *   ms: number, ref: string | null}} Turn `ms` since the conversation began
  * @typedef {{state: string, agent: string, turns: readonly Turn[], earlier: boolean,
- *   warnings: readonly Warning[], recording: boolean, ended: string | null}} Picture
+ *   warnings: readonly Warning[], recording: boolean, tools: readonly Tool[],
+ *   ended: string | null}} Picture
+ * @typedef {{call: string, name: string, state: string, ms: number,
+ *   args: {[name: string]: any} | null, end_ms: number | null, by: string | null,
+ *   took_ms: number | null, summary: string | null}} Tool
  * @typedef {{what: string, end_ms: number | null, percent: number | null}} Warning `end_ms`: when
  *   the conversation ends, since it began
  * @typedef {{epoch: number, seq: number}} Position (0, 0) when nothing is held
  * @typedef {Position & {picture: Picture}} Held
  */
+
+const OPEN_CALLS = new Set(["requested", "running"]);
+/** Of the calls that are over the last ones are held, and of the open ones all. */
+const TOOLS_SHOWN = 32;
 
 /** @type {Held} */
 export const NOTHING = Object.freeze({
@@ -28,6 +36,7 @@ export const NOTHING = Object.freeze({
     earlier: false,
     warnings: Object.freeze([]),
     recording: false,
+    tools: Object.freeze([]),
     ended: null,
   }),
 });
@@ -40,8 +49,8 @@ export const NOTHING = Object.freeze({
  */
 export function fromSnapshot({ epoch, seq, state }, before = NOTHING.picture) {
   const turns = state.turns.map((/** @type {any} */ turn) => ({ ...turn, ref: turn.ref ?? null }));
-  const recording = state.recording ?? false;
-  const picture = { ...state, warnings: state.warnings ?? [], recording, ended: state.ended ?? null, turns };
+  const { warnings = [], recording = false, tools = [], ended = null } = state;
+  const picture = { ...state, warnings, recording, tools, ended, turns };
   const joint = before.turns.findIndex((turn) => turn.turn === turns[0]?.turn);
   if (!state.earlier || joint < 0) return { epoch, seq, picture };
   const all = [...before.turns.slice(0, joint), ...turns];
@@ -83,6 +92,8 @@ export function fold(picture, event) {
       return { ...picture, warnings: warned(picture.warnings, event) };
     case "recording":
       return { ...picture, recording: event.on };
+    case "tool":
+      return { ...picture, tools: called(picture.tools, event) };
     case "ended":
       return { ...picture, state: "ended", warnings: [], ended: event.reason };
     default:
@@ -99,6 +110,26 @@ function warned(warnings, { what, ms, left_ms, percent }) {
   const others = warnings.filter((warning) => warning.what !== what);
   if (left_ms === null && percent === null) return others;
   return [...others, { what, end_ms: left_ms === null ? null : ms + left_ms, percent }];
+}
+
+/**
+ * A call begins, or goes on where it stands. The oldest that are over are forgotten.
+ * @param {readonly Tool[]} tools
+ * @param {{[field: string]: any}} event
+ * @returns {Tool[]}
+ */
+function called(tools, { call, name, state, ms, args = null, left_ms = null, by = null, summary = null }) {
+  const isOver = !OPEN_CALLS.has(state);
+  const before = tools.find((tool) => tool.call === call) ?? { call, name, ms, end_ms: null };
+  const end_ms = left_ms === null ? before.end_ms : ms + left_ms;
+  const took_ms = isOver ? ms - before.ms : null;
+  const tool = { ...before, state, args, end_ms, by, took_ms, summary };
+  const all = tools.some((each) => each.call === call)
+    ? tools.map((each) => (each.call === call ? tool : each))
+    : [...tools, tool];
+  const over = all.filter((each) => !OPEN_CALLS.has(each.state));
+  const forgotten = new Set(over.slice(0, Math.max(0, all.length - TOOLS_SHOWN)));
+  return all.filter((each) => !forgotten.has(each));
 }
 
 /** @param {{[field: string]: any}} event @returns {Turn} */

@@ -2,6 +2,7 @@
 /** The transcript: turns, texts on their way, system lines; follows the end while the reader does. */
 
 import { make, part, setText } from "./parts.js";
+import { ToolView, cardElement } from "./tool-view.js";
 import { TurnView } from "./turn-view.js";
 import * as words from "./words.js";
 
@@ -34,6 +35,8 @@ export class TranscriptView {
   #jump = part("jump");
   /** @type {Map<string, TurnView>} */
   #views = new Map();
+  /** @type {Map<string, ToolView>} */
+  #tools = new Map();
   #isFollowing = true;
   #unread = 0;
 
@@ -48,16 +51,35 @@ export class TranscriptView {
 
   /** @returns {Line[]} */
   #lines() {
-    const { picture, outbox, notices } = this.#session;
-    const waiting = [...notices];
+    const { picture, outbox } = this.#session;
+    const beside = this.#beside();
     /** @type {Line[]} */
     const lines = [];
     for (const turn of picture.turns) {
-      while (waiting.length && waiting[0].ms <= turn.ms) lines.push(noticeLine(waiting.shift()));
+      while (beside.length && beside[0].ms <= turn.ms) lines.push(beside.shift().line);
       lines.push(this.#turnLine(turn));
     }
-    lines.push(...waiting.map(noticeLine));
+    lines.push(...beside.map(({ line }) => line));
     return [...lines, ...outbox.waiting.map((letter) => this.#letterLine(letter))];
+  }
+
+  /** What stands between turns, in order. @returns {any[]} */
+  #beside() {
+    const { picture, notices, cards } = this.#session;
+    return [
+      ...notices.map((notice) => ({ ms: notice.ms, line: noticeLine(notice) })),
+      ...picture.tools.map((tool) => ({ ms: tool.ms, line: this.#toolLine(tool) })),
+      ...cards.map((shown) => ({ ms: shown.ms, line: cardLine(shown) })),
+    ].sort((one, other) => one.ms - other.ms);
+  }
+
+  /** @param {import("./state.js").Tool} tool @returns {Line} */
+  #toolLine(tool) {
+    const key = `tool ${tool.call}`;
+    const view = this.#tools.get(key) ?? new ToolView(tool);
+    this.#tools.set(key, view);
+    view.update(tool);
+    return { key, element: view.element };
   }
 
   /** @param {Turn} turn @returns {Line} */
@@ -127,7 +149,9 @@ export class TranscriptView {
 
   /** @param {Set<string>} shown */
   #forget(shown) {
-    for (const key of this.#views.keys()) if (!shown.has(key)) this.#views.delete(key);
+    for (const views of [this.#views, this.#tools]) {
+      for (const key of views.keys()) if (!shown.has(key)) views.delete(key);
+    }
   }
 
   #scrolled() {
@@ -151,6 +175,16 @@ export class TranscriptView {
     this.#jump.hidden = this.#isFollowing;
     setText(part("text", this.#jump), words.latest(this.#unread));
   }
+}
+
+/** @type {WeakMap<object, Line>} */
+const cardLines = new WeakMap();
+
+/** @param {{card: import("./page-functions.js").Card}} shown @returns {Line} */
+function cardLine(shown) {
+  const line = cardLines.get(shown) ?? { key: "", element: cardElement(shown.card) };
+  cardLines.set(shown, line);
+  return line;
 }
 
 /** @type {WeakMap<object, Line>} */

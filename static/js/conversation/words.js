@@ -129,6 +129,39 @@ export const TURN_NOTES = {
   redacted: "removed",
 };
 
+/** @type {{[state: string]: string}} */
+export const TOOL_STATES = {
+  requested: "Asking this page",
+  running: "Working",
+  succeeded: "Done",
+  failed: "Failed",
+  "timed-out": "No answer in time",
+  cancelled: "Stopped",
+};
+
+/** How far a tool call is, and how long it took. @param {string} state @param {number | null} tookMs */
+export function toolState(state, tookMs) {
+  const word = TOOL_STATES[state] ?? state;
+  if (tookMs === null) return word;
+  return `${word} · ${(tookMs / 1000).toFixed(tookMs < 10000 ? 1 : 0)} s`;
+}
+
+/** A function's name as people read it: `look_up_order` is "Look up order". @param {string} name */
+export function functionName(name) {
+  const plain = name.replace(/[_.]/g, " ").trim().toLowerCase();
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** @param {string} host */
+export function opens(host) {
+  return `Open ${host}`;
+}
+
+// What the model is told of a call that this page does not answer.
+export const NO_SUCH_FUNCTION = "The user's page does not know this function.";
+export const FUNCTION_FAILED = "The user's page could not do it.";
+export const RESULT_TOO_LONG = "The result was too long to be sent.";
+
 /** @type {{[delivery: string]: string}} */
 export const DELIVERY = { sending: "Sending", saved: "Saved", "not-saved": "Not saved" };
 

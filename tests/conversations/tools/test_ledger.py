@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from conversations.models import Agent, Lease, ToolCall
 from conversations.states import CallState
-from conversations.tools.ledger import Host, NotOurs, OpenCall, begin, finish, give_up, unknown
+from conversations.tools.ledger import (
+    Host,
+    LeftCall,
+    NotOurs,
+    begin,
+    finish,
+    give_up,
+    not_begun,
+    take,
+    unknown,
+)
 from conversations.tools.outcomes import Outcome, cancelled
 from tests.cast import Cast
 from tests.conversations.talks import ago, make_open
@@ -46,7 +58,7 @@ def test_who_lost_the_conversation_begins_and_ends_nothing(host: Host) -> None:
         begin(host, "fc-2", "stock")
     with pytest.raises(NotOurs):
         finish(host, "fc-1", GOOD)
-    assert [call.state for call in ToolCall.objects.all()] == [""]
+    assert [call.state for call in ToolCall.objects.all()] == ["running"]
 
 
 def test_what_a_lost_worker_had_begun_is_given_up(host: Host) -> None:
@@ -54,8 +66,41 @@ def test_what_a_lost_worker_had_begun_is_given_up(host: Host) -> None:
         begin(host, f"fc-{number}", "stock")
     finish(host, "fc-1", GOOD)
     later = take_over(host)
-    assert give_up(later) == [OpenCall("fc-2", "stock")]
-    assert give_up(later) == []
+    over = LeftCall("fc-1", "stock", GOOD, was_over=True)
+    lost = LeftCall("fc-2", "stock", unknown())
+    asked_at, now = ToolCall.objects.earliest("id").created_at, timezone.now()
+    assert give_up(later, now, asked_at) == [over, lost]
+    assert give_up(later, now) == []
+    assert give_up(later, now, now) == []
     assert begin(later, "fc-2", "stock") == unknown()
     assert begin(later, "fc-1", "stock") == GOOD
     assert unknown().response["error"]["code"] == "outcome_unknown"
+
+
+def test_a_page_takes_a_call_once(host: Host) -> None:
+    answer_by = timezone.now() + timedelta(seconds=10)
+    assert begin(host, "fc-1", "clock", answer_by=answer_by) is None
+    assert take(host, "fc-1")
+    assert not take(host, "fc-1")
+    assert not take(host, "fc-2"), "nobody asked"
+    finish(host, "fc-1", GOOD)
+    assert begin(host, "fc-1", "clock", answer_by=answer_by) == GOOD
+    take_over(host)
+    with pytest.raises(NotOurs):
+        take(host, "fc-1")
+
+
+def test_what_a_page_has_begun_goes_on_and_what_it_had_not_was_not_made(host: Host) -> None:
+    now = timezone.now()
+    for name, left_s in (("taken", 10), ("asked", 10), ("late", -1)):
+        begin(host, name, "clock", answer_by=now + timedelta(seconds=left_s))
+    take(host, "taken")
+    take(host, "late")
+    later = take_over(host)
+    assert give_up(later, now) == [
+        LeftCall("taken", "clock", None, 10.0),
+        LeftCall("asked", "clock", not_begun()),
+        LeftCall("late", "clock", unknown()),
+    ]
+    finish(later, "taken", GOOD)
+    assert begin(later, "taken", "clock") == GOOD

@@ -6,22 +6,27 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 import live
 from accounts.database import in_database
 from accounts.tenancy import platform_scope
 from conversations import protocol as p
-from conversations.models import Conversation, Lease, ToolCall
-from conversations.states import AgentState, CallState
-from conversations.tools.ledger import Host, OpenCall, begin
+from conversations.models import Conversation, Event, Lease, ToolCall
+from conversations.states import AgentState, CallState, ToolKind
+from conversations.tools.ledger import Host, LeftCall, begin, take, unknown
 from conversations.tools.outcomes import CallFailed
+from conversations.tools.tool import Tool
 from conversations.tools.toolbox import Toolbox
+from conversations.transcripts.assembly import ToolChange
+from conversations.worker.asked import UNKNOWN
 from conversations.worker.calls import MAX_OPEN, ToolCalls, in_words, told
-from live import FunctionCall, FunctionResponse
+from live import FunctionCall, FunctionDeclaration, FunctionResponse
 from tests.conversations.page import Page
 from tests.conversations.tools.rows import allow, make_tool
 from tests.conversations.tools.shop import HOST, Reply, Shop, open_shop
@@ -38,19 +43,27 @@ class Ear:
     """What a host would tell."""
 
     answers: list[FunctionResponse] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    changes: list[ToolChange] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell_model(self, answer: FunctionResponse) -> None:
         self.answers.append(answer)
         self.heard.set()
 
-    def tell_pages(self, code: str, text: str) -> None:
-        self.lines.append(f"{code}: {text}")
+    def tell_pages(self, change: ToolChange) -> None:
+        self.changes.append(change)
+        self.heard.set()
+
+    @property
+    def states(self) -> list[CallState]:
+        return [change.state for change in self.changes]
 
     async def until(self, count: int) -> None:
+        await self.heard_that(lambda: len(self.answers) >= count)
+
+    async def heard_that(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.answers) < count:
+            while not condition():
                 self.heard.clear()
                 await self.heard.wait()
 
@@ -95,21 +108,70 @@ async def test_the_model_asks_and_is_answered(stage: Stage, house: House) -> Non
         async with house.page(conversation) as (page, attachment):
             await page.until(lambda: page.picture.agent == AgentState.LISTENING)
             await attachment.send(typed("a", "Please look up size 42"))
-            await page.until(lambda: "tool-succeeded" in codes(page))
+            await page.until(lambda: CallState.SUCCEEDED in tool_states(page))
             await page.until(page.answered)
     assert len(shop.asked) == 1
     assert shop.asked[0].headers["Idempotency-Key"]
     assert AgentState.USING_TOOL in agent_states(page)
-    assert "Look up was used." in notices(page)
+    assert tool_states(page) == [CallState.RUNNING, CallState.SUCCEEDED]
+    assert [tool.name for tool in page.picture.tools] == ["look_up"]
     assert await in_database(calls_of, conversation) == [("look_up", "succeeded")]
+    await house.workers[0].aclose()
+    assert await in_database(told_of, conversation) == ["Look up was used."]
 
 
-def codes(page: Page) -> list[str]:
-    return [event.code for event in page.events if isinstance(event, p.Notice)]
+def tool_states(page: Page) -> list[CallState]:
+    return [event.state for event in page.events if isinstance(event, p.ToolChanged)]
 
 
-def notices(page: Page) -> list[str]:
-    return [event.text for event in page.events if isinstance(event, p.Notice)]
+def told_of(conversation: Conversation) -> list[str]:
+    """What the timeline says of tools."""
+    with platform_scope("test reads events"):
+        rows = Event.objects.filter(conversation=conversation.pk, kind__startswith="tool-")
+        return [row.data["text"] for row in rows]
+
+
+@pytest.mark.usefixtures("open_tools")
+async def test_the_page_is_asked_and_answers(stage: Stage, house: House) -> None:  # noqa: F811
+    await in_database(set_up_page_tool, stage)
+    await house.hire()
+    conversation = await stage.new_conversation()
+    async with house.page(conversation) as (page, attachment):
+        await page.until(lambda: page.picture.agent == AgentState.LISTENING)
+        await attachment.send(typed("a", "Please look up size 42"))
+        await page.until(lambda: CallState.REQUESTED in tool_states(page))
+        asked = page.picture.tools[0]
+        assert (asked.name, asked.end_ms is not None) == ("look_up", True)
+        assert asked.args is not None
+        early = p.ToolResult(call=asked.call, result={"pairs": 2})
+        await attachment.send(p.encode(early))
+        await page.until(lambda: "call-not-taken" in errors(page))
+        await attachment.send(p.encode(p.ToolTake(call=asked.call, by="me")))
+        await page.until(lambda: CallState.RUNNING in tool_states(page))
+        await attachment.send(p.encode(p.ToolTake(call=asked.call, by="me")))
+        await page.until(lambda: "call-taken" in errors(page))
+        await attachment.send(p.encode(p.ToolResult(call=asked.call, result={"pairs": 2})))
+        await page.until(lambda: CallState.SUCCEEDED in tool_states(page))
+        await attachment.send(p.encode(p.ToolResult(call=asked.call, result={"pairs": 3})))
+        await page.until(lambda: "unknown-call" in errors(page))
+        await page.until(page.answered)
+    assert page.picture.tools[0].args is None
+    assert await in_database(answers_of, conversation) == [("look_up", {"pairs": 2})]
+
+
+def errors(page: Page) -> list[str]:
+    return [message.code for message in page.messages if isinstance(message, p.Error)]
+
+
+def set_up_page_tool(stage: Stage) -> None:
+    with platform_scope("test sets a tool up"):
+        make_tool(stage.agent, "look_up", description="Look something up.", kind=ToolKind.CLIENT)
+
+
+def answers_of(conversation: Conversation) -> list[tuple[str, object]]:
+    with platform_scope("test reads calls"):
+        rows = ToolCall.objects.filter(conversation=conversation.pk)
+        return list(rows.values_list("name", "response"))
 
 
 def agent_states(page: Page) -> list[AgentState]:
@@ -131,6 +193,76 @@ async def test_a_call_that_is_taken_back_is_stopped_and_told_to_nobody(stage: St
         hold.set()
         await calls.aclose()
     assert ear.answers == []
+    assert ear.states == [CallState.RUNNING, CallState.CANCELLED]
+
+
+def page_box(timeout_s: float = PATIENCE_S) -> Toolbox:
+    """One function that the page answers."""
+    return Toolbox([Tool(FunctionDeclaration(name="clock"), ToolKind.CLIENT, timeout_s)])
+
+
+async def test_a_page_that_does_not_take_a_call_in_time_made_none(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    ear = Ear()
+    calls = ToolCalls(await in_database(host_of, conversation), page_box(0.01), ear)
+    calls.take([FunctionCall(id="fc-1", name="clock")])
+    await ear.until(1)
+    assert ear.answers[0].response["error"]["code"] == "nobody_there"
+    assert ear.states == [CallState.REQUESTED, CallState.FAILED]
+    assert calls.hear_page(p.ToolTake(call="fc-1", by="me")) == UNKNOWN
+
+
+async def test_a_page_is_not_asked_with_more_than_it_can_be_shown(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    ear = Ear()
+    calls = ToolCalls(await in_database(host_of, conversation), page_box(), ear)
+    calls.take([FunctionCall(id="fc-1", name="clock", args={"text": "a" * p.ARGS_BYTES})])
+    await ear.until(1)
+    assert ear.answers[0].response["error"]["code"] == "arguments_too_long"
+    assert ear.states == [CallState.FAILED]
+
+
+async def test_a_page_may_say_at_once_that_it_cannot(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    ear = Ear()
+    calls = ToolCalls(await in_database(host_of, conversation), page_box(), ear)
+    calls.take([FunctionCall(id="fc-1", name="clock")])
+    await ear.heard_that(lambda: bool(ear.changes))
+    assert calls.hear_page(p.ToolResult(call="fc-1", error="I have no clock.")) is None
+    await ear.until(1)
+    assert ear.answers[0].response["error"]["message"] == "I have no clock."
+
+
+async def test_what_a_page_has_begun_goes_on_with_the_next_worker(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    host = await in_database(host_of, conversation)
+    await in_database(begin, host, "fc-1", "clock", answer_by=soon())
+    await in_database(take, host, "fc-1")
+    ear = Ear()
+    calls = ToolCalls(host, page_box(), ear, [LeftCall("fc-1", "clock", None, PATIENCE_S)])
+    assert calls.hear_page(p.ToolResult(call="fc-1", result={"at": "noon"})) is None
+    assert ear.answers == [], "the model has not come back yet"
+    calls.answer_lost()
+    await ear.until(1)
+    assert ear.answers[0].response == {"at": "noon"}
+    assert await in_database(calls_of, conversation) == [("clock", "succeeded")]
+
+
+async def test_a_new_session_waits_for_nothing_that_a_page_has_begun(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    host = await in_database(host_of, conversation)
+    await in_database(begin, host, "fc-1", "clock", answer_by=soon())
+    ear = Ear()
+    calls = ToolCalls(host, page_box(), ear, [LeftCall("fc-1", "clock", None, PATIENCE_S)])
+    calls.forget_lost()
+    assert calls.hear_page(p.ToolResult(call="fc-1", result={})) == UNKNOWN
+    await met(lambda: calls_of(conversation) == [("clock", "cancelled")])
+    await calls.aclose()
+    assert (ear.answers, ear.states) == ([], [CallState.CANCELLED])
+
+
+def soon() -> datetime:
+    return timezone.now() + timedelta(seconds=PATIENCE_S)
 
 
 async def test_what_a_lost_worker_had_begun_is_answered_and_not_made(stage: Stage) -> None:
@@ -139,7 +271,7 @@ async def test_what_a_lost_worker_had_begun_is_answered_and_not_made(stage: Stag
     await in_database(begin, host, "fc-1", "stock")
     with open_shop() as shop:
         ear = Ear()
-        calls = ToolCalls(host, box(shop), ear, [OpenCall("fc-1", "stock")])
+        calls = ToolCalls(host, box(shop), ear, [LeftCall("fc-1", "stock", unknown())])
         calls.answer_lost()
         calls.answer_lost()
         assert [answer.id for answer in ear.answers] == ["fc-1"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from conversations import protocol as p
-from conversations.states import Speaker, TurnState
-from conversations.worker.said import HISTORY_TURNS, history, unanswered
+from conversations.states import CallState, Speaker, TurnState
+from conversations.tools.ledger import LeftCall
+from conversations.tools.outcomes import Outcome
+from conversations.worker.said import HISTORY_TURNS, history, reminder, unanswered
 from live.messages import text_content
 
 
@@ -43,3 +45,28 @@ def test_it_is_bounded() -> None:
     picture = picture_of(*[(Speaker.AGENT, str(number)) for number in range(HISTORY_TURNS + 5)])
     assert len(history(picture)) == HISTORY_TURNS
     assert history(picture)[-1] == text_content("model", str(HISTORY_TURNS + 4))
+
+
+def with_call(picture: p.Picture, ms: int) -> p.Picture:
+    picture.tools.append(p.ToolPicture(call="c", name="book", state=CallState.RUNNING, ms=ms))
+    return picture
+
+
+BOOKED = LeftCall("c", "book", Outcome({"booked": 9}, CallState.SUCCEEDED, ""))
+
+
+def test_what_a_function_was_called_for_is_not_put_again() -> None:
+    picture = picture_of((Speaker.AGENT, "Yes?"), (Speaker.USER, "Book it"), (Speaker.USER, "And?"))
+    assert unanswered(with_call(picture, ms=1)) == ["And?"]
+    said = reminder(picture, [BOOKED, LeftCall("d", "pay")])
+    assert "Book it" in said
+    assert "And?" not in said
+    assert '- book: {"booked": 9}' in said
+    assert "- pay: " in said
+    assert "outcome_unknown" in said
+
+
+def test_there_is_nothing_to_remind_of_what_was_answered() -> None:
+    answered = picture_of((Speaker.USER, "Book it"), (Speaker.AGENT, "Done"))
+    assert reminder(with_call(answered, ms=0), [BOOKED]) == ""
+    assert reminder(picture_of((Speaker.USER, "Book it")), []) == ""
