@@ -26,6 +26,8 @@ from accounts.visits import Visit, visit_of
 
 API = "/api/"
 ADMIN = "/admin/"
+# Names of the routes at Google's addresses.
+GOOGLES = "google-"
 # What a person who may not go on can still do: leave, and look after her own account.
 _OPEN_ROUTES = frozenset(
     {"switch-tenant", "invitation", "account", "single-sign-on", "single-sign-on-return"}
@@ -45,6 +47,7 @@ class CallerMiddleware:
 
     - `/api/` with an `Authorization` header: the API key decides, alone. One that is not good
       answers 401, whatever cookie came with it.
+    - Google's addresses, for their SDKs: they look for the key where those put it.
     - A platform operator who visits a tenant (`accounts.visits`): that tenant, in the role lent.
     - `/admin/` for a platform operator: the platform scope, and no caller.
     - Otherwise the browser session and the tenant chosen in it.
@@ -66,6 +69,8 @@ class CallerMiddleware:
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         request.caller = request.visit = None  # type: ignore[attr-defined]
+        if (_route(request) or "").startswith(GOOGLES):
+            return self._get_response(request)
         if _is_operator(request) and (visit := visit_of(request.session, timezone.now())):
             return self._as_visitor(request, visit)
         if request.path.startswith(ADMIN) and _is_operator(request):

@@ -91,10 +91,11 @@ def admit(scope: Any, first: p.FirstMessage) -> Admitted:
     """Check the caller and open what the first message asks for. Raises Refused."""
     with at_place(place_of_socket(scope)):
         caller = identify(scope, first.key)
-        return _admit(caller, first, ground_of(caller, scope))
+        return admit_caller(caller, first, ground_of(caller, scope))
 
 
-def _admit(caller: Caller, first: p.FirstMessage, ground: Ground) -> Admitted:
+def admit_caller(caller: Caller, first: p.FirstMessage, ground: Ground) -> Admitted:
+    """Open what somebody who is known asks for. Raises Refused."""
     with tenant_scope(caller.tenant_id):
         try:
             if isinstance(first, p.Start):

@@ -101,6 +101,10 @@ class Socket:
         else:
             await self._send({"type": "websocket.send", "text": frame.decode()})
 
+    async def send_bytes(self, frame: bytes) -> None:
+        """Send a frame that no client of this protocol acknowledges; waits as `send_frame`."""
+        await self._send({"type": "websocket.send", "bytes": frame})
+
     async def close(self, code: int, reason: str = "") -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
 

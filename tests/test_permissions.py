@@ -34,6 +34,8 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from conversations import protocol as p
+from conversations.dropin.handles import handle_of
+from conversations.dropin.refusals import not_the_setup
 from conversations.models import Agent, Conversation
 from tests.cast import Cast
 from tests.permissions.admin import ACTIONS, ADMIN, MODELS
@@ -41,7 +43,7 @@ from tests.permissions.furniture import CANARY, Furniture, furnish
 from tests.permissions.routes import actions, address_of, registered, routes, socket_paths
 from tests.permissions.rows import Method, Row, Whose
 from tests.permissions.site import API, SITE
-from tests.permissions.sockets import LET_IN, SOCKETS
+from tests.permissions.sockets import LET_IN, SOCKETS, LiveApi
 from tests.permissions.visitors import KEYS, VISITORS, key, visit
 
 TABLE = SITE | ADMIN
@@ -240,6 +242,15 @@ def first_message(opening: str, furniture: Furniture, key: str | None) -> bytes:
     return p.encode(p.Resume(str(furniture.rows[Conversation].pk), 0, 0, key))
 
 
+def setup_message(opening: str, furniture: Furniture) -> str:
+    """The same in Google's protocol."""
+    setup: dict[str, Any] = {"model": f"models/{furniture.rows[Agent].slug}"}
+    if opening == "resume":
+        setup = {"model": "models/gemini-3.8-live"}
+        setup["sessionResumption"] = {"handle": handle_of(furniture.rows[Conversation].pk)}
+    return msgspec.json.encode({"setup": setup}).decode()
+
+
 @pytest.fixture
 async def application(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
     """The ASGI application, with a switchboard that lives in this test's loop."""
@@ -266,6 +277,19 @@ async def knock(application: Any, path: str, door: Door, first: bytes) -> int:
             return LET_IN
 
 
+async def knock_as_google(application: Any, path: str, door: Door, setup: str) -> int:
+    """As `knock`. Nobody hosts anything here: who is let in is told by a second setup, which is
+    then one too many."""
+    headers = [(b"cookie", door.cookie.encode())] if door.cookie else []
+    socket = WebsocketCommunicator(application, f"{path}?key={door.key or ''}", headers)
+    await socket.connect(timeout=TIMEOUT_S)
+    for _ in range(2):
+        await socket.send_to(text_data=setup)
+    answer = await socket.receive_output(timeout=TIMEOUT_S)
+    is_let_in = answer["reason"] == not_the_setup().reason
+    return LET_IN if is_let_in else int(answer["code"])
+
+
 async def test_what_sockets_answer(
     shared_cast: Cast, doors: dict[str, Door], application: Any, keyset_file: object
 ) -> None:
@@ -275,8 +299,12 @@ async def test_what_sockets_answer(
         for opening, row in openings.items():
             for visitor, door in doors.items():
                 for whose in SIDES:
-                    first = first_message(opening, sides[whose], door.key)
-                    code = await knock(application, f"/{path or 'ws/nowhere/'}", door, first)
+                    if isinstance(row, LiveApi):
+                        setup = setup_message(opening, sides[whose])
+                        code = await knock_as_google(application, f"/{row.path}", door, setup)
+                    else:
+                        first = first_message(opening, sides[whose], door.key)
+                        code = await knock(application, f"/{path or 'ws/nowhere/'}", door, first)
                     expected = row.answer(visitor, whose)
                     if code != expected:
                         cell = f"{path} {opening} {whose} as {visitor}"

@@ -2,11 +2,13 @@
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.base import TenantForm
 from accounts.admin.limits import LimitsAdmin, LimitSet, with_limits
@@ -25,6 +27,7 @@ from conversations.versions import (
     save_draft,
     with_content,
 )
+from conversations.wishes import LABELS
 
 # What the button sends, in unfold's words: app, model, action.
 DRAFT = "conversations_agent_save_as_draft"
@@ -38,6 +41,14 @@ DRAFT = "conversations_agent_save_as_draft"
     )
 )
 class AgentForm(TenantForm):
+    open_to_callers = forms.MultipleChoiceField(
+        label="Programs may set",
+        choices=list(LABELS.items()),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=Agent._meta.get_field("open_to_callers").help_text,
+    )
+
     class Meta:
         model = Agent
         fields = (
@@ -50,6 +61,7 @@ class AgentForm(TenantForm):
             "voice",
             "modality",
             "recording",
+            "open_to_callers",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

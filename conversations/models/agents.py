@@ -39,6 +39,13 @@ class Agent(TenantOwned):
         default=Recorded.OFF,
         help_text="Of both sides, where the organisation allows it. Everybody is asked first.",
     )
+    # Parts of `conversations.wishes.PARTS`, for conversations that begin later.
+    open_to_callers = models.JSONField(
+        "programs may set",
+        default=list,
+        blank=True,
+        help_text="Over the Live API, for their own conversations. All else is as it is here.",
+    )
     # An `accounts.limits.Limits`: what all conversations with this agent may use.
     limits = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

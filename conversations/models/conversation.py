@@ -29,6 +29,8 @@ class Conversation(TenantOwned):
     state = models.CharField(
         max_length=10, choices=choices(ConversationState), default=ConversationState.WAITING
     )
+    # A `conversations.wishes.Wishes`: what the program that opened it asked for and was allowed.
+    wishes = models.JSONField(default=dict, blank=True, editable=False)
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=24, choices=choices(EndReason), blank=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import live
 from conversations.models import Agent
@@ -13,10 +14,14 @@ from conversations.tools.gate import Gate
 from conversations.tools.loading import tools_of
 from conversations.tools.outcomes import Call, CallFailed, CallTimedOut, Outcome
 from conversations.tools.tool import Tool
+from live.wire import fit
 
 __all__ = ["Call", "Outcome", "Tool", "Toolbox", "toolbox_of"]
 
 log = logging.getLogger(__name__)
+
+# How long a program has to answer a call of a function of its own.
+CALLERS_TIMEOUT_S: Final = 60.0
 
 
 class Toolbox:
@@ -75,9 +80,19 @@ class Toolbox:
             return CallFailed("internal_error", "The tool could not be called.").outcome()
 
 
-def toolbox_of(agent: Agent) -> Toolbox:
-    """Read the agent's tools. Run it in a database thread, inside a scope that holds the agent."""
-    return Toolbox(tools_of(agent))
+def toolbox_of(agent: Agent, functions: Sequence[Mapping[str, Any]] = ()) -> Toolbox:
+    """Read the agent's tools. Run it in a database thread, inside a scope that holds the agent.
+
+    `functions` are declarations of the program that holds the conversation, which it answers
+    itself. The agent's own tool of a name goes before. Raises msgspec.ValidationError.
+    """
+    return Toolbox([*callers_tools(functions), *tools_of(agent)])
+
+
+def callers_tools(functions: Sequence[Mapping[str, Any]]) -> list[Tool]:
+    """What a program declares for its own conversation."""
+    declared = [fit(dict(each), live.FunctionDeclaration)[0] for each in functions]
+    return [Tool(each, ToolKind.CLIENT, CALLERS_TIMEOUT_S) for each in declared]
 
 
 def _not_here(call: Call, tool: Tool | None) -> CallFailed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,11 +22,13 @@ from conversations.quotas.timekeeper import Standing
 from conversations.recordings.consent import is_recorded
 from conversations.recordings.storing import Whose
 from conversations.states import ConversationState
-from conversations.tools.ledger import Host, OpenCall, give_up
+from conversations.tools.ledger import Host, LeftCall, give_up
 from conversations.tools.toolbox import Toolbox, toolbox_of
 from conversations.transcripts.picture import load_picture
 from conversations.usage.records import Account
 from conversations.versions import as_talked_to
+from conversations.wishes import from_stored, with_wishes
+from conversations.worker.said import open_questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Case:
     standing: Standing = UNLIMITED
     is_recorded: bool = False
     toolbox: Toolbox = field(default_factory=Toolbox)
-    lost_calls: Sequence[OpenCall] = ()
+    lost_calls: Sequence[LeftCall] = ()
 
     @property
     def caller(self) -> Host:
@@ -77,7 +79,8 @@ def load(claim: Claim) -> Case:
         )
         picture = load_picture(conversation)
     agent = as_talked_to(conversation)
-    toolbox = toolbox_of(agent)
+    wishes = from_stored(conversation.wishes)
+    toolbox = toolbox_of(agent, wishes.functions)
     picture.state = ConversationState.WAITING
     line = best_line(claim.tenant_id, timezone.now())
     put_on(claim.conversation_id, claim.epoch, line)
@@ -90,13 +93,21 @@ def load(claim: Claim) -> Case:
         picture=picture,
         age_s=(timezone.now() - conversation.started_at).total_seconds(),
         handle=conversation.lease.open_handle(),
-        config=session_config(agent, toolbox),
+        config=with_wishes(session_config(agent, toolbox), wishes),
         line=line,
         standing=standings([claim.conversation_id])[claim.conversation_id],
         is_recorded=is_recorded(conversation),
         toolbox=toolbox,
-        lost_calls=give_up(Host(claim.conversation_id, claim.tenant_id, claim.epoch)),
+        lost_calls=lost_calls(claim, conversation, picture),
     )
+
+
+def lost_calls(claim: Claim, conversation: Conversation, picture: p.Picture) -> list[LeftCall]:
+    """Of earlier hosts: open ones, and those that were made for what nobody has answered."""
+    host = Host(claim.conversation_id, claim.tenant_id, claim.epoch)
+    asked = open_questions(picture)
+    since = conversation.started_at + timedelta(milliseconds=asked[0].ms) if asked else None
+    return give_up(host, timezone.now(), since)
 
 
 def put_on(conversation_id: uuid.UUID, epoch: int, line: Line) -> None:

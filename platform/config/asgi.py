@@ -28,6 +28,8 @@ from django.urls import path, re_path
 
 from config import health, urls  # noqa: F401 - now, and not while the first visitor waits
 from conversations.consumers import ConversationConsumer, UnknownPathConsumer
+from conversations.dropin.consumer import DropInConsumer
+from conversations.dropin.paths import SOCKET_PATH, VERTEX_SOCKET_PATH
 from conversations.hosting import new_switchboard, new_worker, spare_the_collector
 from conversations.worker import Worker
 
@@ -56,6 +58,8 @@ class CollapseSlashes:
 # Django's `path` is typed for views; Channels hands it ASGI applications.
 sockets: list[Any] = [
     path("ws/conversations/", cast("Any", ConversationConsumer.as_asgi(switchboard=switchboard))),
+    re_path(SOCKET_PATH, cast("Any", DropInConsumer.as_asgi(switchboard=switchboard))),
+    re_path(VERTEX_SOCKET_PATH, cast("Any", DropInConsumer.as_asgi(switchboard=switchboard))),
     re_path("", cast("Any", UnknownPathConsumer.as_asgi())),
 ]
 application = CollapseSlashes(

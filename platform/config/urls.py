@@ -23,6 +23,7 @@ urlpatterns = [
     path("review/<uuid:conversation_id>/watch/", pages.watch, name="watch-conversation"),
     path("", include("accounts.urls")),
     path("api/v1/", include("conversations.api.urls")),
+    path("", include("conversations.dropin.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

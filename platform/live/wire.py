@@ -132,6 +132,28 @@ def fit(value: Any, kind: type[MessageT]) -> tuple[MessageT, bool]:
     return msgspec.convert(mended, kind, strict=False), not mender.left_out
 
 
+def stranger(value: Any, kind: type[Message], where: str = "") -> tuple[str, str] | None:
+    """The first name in decoded JSON that `kind` does not have, and the path of what it is in."""
+    if not isinstance(value, dict):
+        return None
+    for name, item in value.items():
+        if name not in _fields(kind):
+            return name, where
+        wire_name, item_kind = _fields(kind)[name]
+        path = f"{where}.{wire_name}" if where else wire_name
+        inner, items = _element(item_kind), item if isinstance(item, list) else [item]
+        for each in items if inner is not None else ():
+            if (found := stranger(each, inner, path)) is not None:
+                return found
+    return None
+
+
+def _element(kind: Any) -> Any:
+    """The message that a field holds, or a list of them; None for any other field."""
+    (kind,) = typing.get_args(kind) if typing.get_origin(kind) is list else (kind,)
+    return kind if isinstance(kind, type) and issubclass(kind, Message) else None
+
+
 _LEFT_OUT: Any = object()
 
 

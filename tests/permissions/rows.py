@@ -91,17 +91,33 @@ class Open(Row):
         return self.besides.get(visitor, self.besides.get(known, answer))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Api(Row):
-    """An address of the API: for roles and for keys with a scope."""
+    """An address of the API: for roles and for keys with a scope. `changing` tells who may POST,
+    if that are others than who may GET."""
+
+    changing: Collection[str] | None = None
 
     def status(self, visitor: str, method: Method, whose: Whose) -> int:
         if visitor in {"anonymous", "stranger", "operator", "key-revoked", "key-expired"}:
             return WHO_ARE_YOU
-        if visitor != "key-globex" and visitor not in self.may:
+        may = self.may if method == "get" or self.changing is None else self.changing
+        if visitor != "key-globex" and visitor not in may:
             return REFUSED
         answer = self.get if method == "get" else self.post
         is_theirs = self.of is None or (whose == "other") == (visitor == "key-globex")
         return answer if is_theirs or answer == NO_SUCH_METHOD else UNKNOWN
+
+
+class Googles(Row):
+    """One of Google's addresses: for keys alone, and a browser's cookie is nothing to it."""
+
+    def status(self, visitor: str, method: Method, whose: Whose) -> int:
+        if visitor in {"key-revoked", "key-expired"}:
+            return WHO_ARE_YOU
+        if visitor != "key-globex" and visitor not in self.may:
+            return REFUSED
+        return self.get if method == "get" else self.post
 
 
 class OpenApi(Row):

@@ -17,6 +17,7 @@ from tests.permissions.rows import (
     REVIEWERS,
     UNKNOWN,
     Api,
+    Googles,
     Open,
     OpenApi,
     Page,
@@ -119,5 +120,14 @@ API: dict[str, Row] = {
     "api-conversation": Api(may=READERS, of=Conversation),
     "api-turns": Api(may=READERS, of=Conversation),
 }
+
+CALLERS = {"key-read", "key-talk", "key-write"}
+GOOGLE: dict[str, Row] = {
+    "google-models": Googles(may=CALLERS, arguments={"version": "v1"}),
+    "google-model": Googles(
+        may=CALLERS, arguments={"version": "v1beta", "name": "gemini-3.8-live"}
+    ),
+}
+API |= GOOGLE
 
 SITE = SIGNING_IN | OWN_ACCOUNT | TENANT | API

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conversations.dropin import refusals
+from conversations.dropin.paths import SOCKET_PATH, VERTEX_SOCKET_PATH
 from conversations.protocol import Close
 from tests.permissions.rows import MEMBERS, Whose
 
@@ -35,10 +37,32 @@ class Nothing(Opening):
         return Close.NOT_FOUND
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveApi(Opening):
+    """Google's protocol, at a path of theirs: for keys alone, whose refusals are Google's."""
+
+    path: str
+    may: frozenset[str] = frozenset({"key-globex", "key-talk"})
+
+    def answer(self, visitor: str, whose: Whose) -> int:
+        if visitor in {"key-revoked", "key-expired"}:
+            return refusals.INVALID
+        mine = "other" if visitor == "key-globex" else "own"
+        return LET_IN if visitor in self.may and whose == mine else refusals.FORBIDDEN
+
+
+PATH = "ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
+DEVELOPER = LiveApi(path=PATH)
+# The conversation has ended, so nobody resumes it.
+OVER = LiveApi(path=PATH, may=frozenset())
+VERTEX = LiveApi(path="ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent")
+
 # The conversation is the member's; a key that may talk continues those of its tenant.
 NOT_HERS = dict.fromkeys(MEMBERS - {"member"}, int(Close.NOT_FOUND))
 
 SOCKETS: dict[str, dict[str, Opening]] = {
     "ws/conversations/": {"start": Opening(), "resume": Opening(besides=NOT_HERS)},
+    SOCKET_PATH: {"start": DEVELOPER, "resume": OVER},
+    VERTEX_SOCKET_PATH: {"start": VERTEX},
     "": {"start": Nothing(), "resume": Nothing()},
 }

@@ -14,7 +14,8 @@ from tests.conversations.talks import HANDLER, signed_in, with_key
 STAFF = ("owner", "admin", "developer", "reviewer", "member")
 PEOPLE = (*STAFF, "stranger", "operator")
 # A key's name says what is wrong with it, or else its scopes.
-KEYS = ("key-read", "key-talk", "key-globex", "key-revoked", "key-expired")
+SCOPED = ("key-read", "key-talk", "key-write", "key-tokens", "key-admin")
+KEYS = (*SCOPED, "key-globex", "key-revoked", "key-expired")
 VISITORS = ("anonymous", *PEOPLE, *KEYS)
 
 

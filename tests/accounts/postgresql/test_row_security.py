@@ -69,8 +69,8 @@ def test_raw_sql_without_a_scope_sees_and_writes_nothing(agents: dict[UUID, Agen
 def insert_agent(tenant_id: UUID) -> list[Any]:
     return sql(
         "INSERT INTO conversations_agent (id, tenant_id, slug, name, description, prompt, model, "
-        "voice, modality, recording, limits, created_at) "
-        "VALUES (%s, %s, 'x', 'x', '', '', '', '', '', 'off', '{}', now())",
+        "voice, modality, recording, open_to_callers, limits, created_at) "
+        "VALUES (%s, %s, 'x', 'x', '', '', '', '', '', 'off', '[]', '{}', now())",
         uuid7(),
         tenant_id,
     )

@@ -1,0 +1,13 @@
+"""Google's addresses that answer HTTP. The sockets' are in `config.asgi`."""
+
+from django.urls import re_path
+
+from conversations.dropin import rest
+from conversations.dropin.paths import VERSIONS
+
+VERSION = rf"^(?P<version>{VERSIONS})"
+
+urlpatterns = [
+    re_path(rf"{VERSION}/models$", rest.models, name="google-models"),
+    re_path(rf"{VERSION}/models/(?P<name>[^/]+)$", rest.model, name="google-model"),
+]
