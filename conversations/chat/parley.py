@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,13 +16,18 @@ from websockets.typing import Subprotocol
 
 from conversations import protocol as p
 from conversations.chat.talk import ChatError, Note
-from conversations.states import Speaker, TurnState
+from conversations.states import AgentState, CallState, Speaker, TurnState
 from live import Audio, Event, InputTranscript, Interrupted, OutputTranscript, TurnComplete
 
 PATH = "/ws/conversations/"
 ACK_EVERY = 8  # frames; the protocol wants 16 at most
 ACK_WITHIN_S = 1.0
 CLOSE_WAIT_S = 5.0
+# Waits before each try to come back after the connection was lost, in seconds.
+COME_BACK_AFTER_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+# Whoever is let go with one of these is not let in again: 4400 to 4429 are final.
+_FINAL_CODES = range(4400, 4430)
+NO_FUNCTION = "This program has no such function."
 _MAX_FRAME = 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # websockets logs frames at DEBUG, and they hold the key and what is said.
@@ -53,6 +60,15 @@ class Reading:
                 return [Note(f"the conversation has ended: {event.reason}")]
         return []
 
+    def events_after(self, picture: p.Picture) -> list[Event]:
+        """What a snapshot has to say: whose the open turns are, or that nobody is speaking."""
+        open_turns = [turn for turn in picture.turns if turn.state is TurnState.PARTIAL]
+        was_answering = Speaker.AGENT in self._speakers.values()
+        self._speakers = {turn.turn: turn.speaker for turn in open_turns}
+        self._typed = {turn.turn for turn in open_turns if turn.ref is not None}
+        is_over = was_answering and picture.agent not in {AgentState.SPEAKING, AgentState.THINKING}
+        return [TurnComplete()] if is_over else []
+
     def _words(self, event: p.TurnText) -> list[Event]:
         if event.turn in self._typed:
             return []
@@ -68,11 +84,19 @@ class Reading:
         return [*failed, TurnComplete()]
 
 
+Dial = Callable[[], Awaitable[ClientConnection]]
+
+
 class ParleyTalk:
     """One conversation through Parley. Made by `open_talk`."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, dial: Dial) -> None:
         self._socket = socket
+        self._dial = dial
+        self._page = uuid.uuid4().hex
+        self._key = ""
+        self._place = (0, 0)
+        self._texts: dict[str, str] = {}  # that no turn has shown, by their ids
         self._reading = Reading()
         self._frames = 0
         self._acknowledged = 0
@@ -87,14 +111,17 @@ class ParleyTalk:
 
     async def start(self, agent: str, key: str) -> None:
         """Begin a conversation. Raises `ChatError` when Parley does not let us."""
-        await self._send(p.Start(agent=agent, key=key))
+        self._key = key
+        await self._send(p.Start(agent=agent, key=key, page=self._page))
         while self._hello is None:
             await self._next()
         self._keeper = asyncio.create_task(self._keep_alive(self._hello.heartbeat_ms / 1000))
 
     async def send_text(self, text: str) -> None:
         self._sent += 1
-        await self._send(p.SendText(id=f"chat-{self._sent}", text=text))
+        name = f"chat-{self._sent}"
+        self._texts[name] = text
+        await self._send(p.SendText(id=name, text=text))
 
     async def send_audio(self, pcm: bytes, rate: int) -> None:
         self._sent += 1
@@ -130,29 +157,62 @@ class ParleyTalk:
         try:
             frame = await self._socket.recv()
         except ConnectionClosed:
-            raise _lost(self._socket.close_code) from None
+            await self._come_back()
+            return []
         self._frames += 1
         if self._frames - self._acknowledged >= ACK_EVERY:
             await self._acknowledge()
-        return self._take(frame)
+        return await self._take(frame)
 
-    def _take(self, frame: str | bytes) -> list[Event]:
+    async def _come_back(self) -> None:
+        """Go on where the conversation was. Raises `ChatError` when it is not there any more."""
+        code = self._socket.close_code
+        if self._hello is None or code in _FINAL_CODES:
+            raise _lost(code)
+        for wait_s in COME_BACK_AFTER_S:
+            await asyncio.sleep(wait_s)
+            with contextlib.suppress(OSError, TimeoutError, InvalidHandshake):
+                self._socket = await self._dial()
+                break
+        else:
+            raise _lost(code)
+        self._frames = self._acknowledged = 0
+        epoch, seq = self._place
+        conversation = self._hello.conversation
+        await self._send(
+            p.Resume(conversation, epoch, seq, key=self._key, mode="join", page=self._page)
+        )
+
+    async def _take(self, frame: str | bytes) -> list[Event]:
         if isinstance(frame, bytes):
             return _sound(frame)
         try:
-            if p.position_decoder.decode(frame).type == "event":
-                event = p.event_decoder.decode(frame)
-                self._ended = isinstance(event, p.Ended)
-                return self._reading.events_of(event)
-            return self._told(p.server_decoder.decode(frame))
+            position = p.position_decoder.decode(frame)
+            if position.epoch:
+                self._place = (position.epoch, position.seq)
+            if position.type != "event":
+                return await self._told(p.server_decoder.decode(frame))
+            event = p.event_decoder.decode(frame)
         except msgspec.MsgspecError:
             raise ChatError(
                 "Parley said something that this client does not know. "
                 "Use the client of the same version."
             ) from None
+        self._ended = isinstance(event, p.Ended)
+        if isinstance(event, p.TurnStarted):
+            self._forget_texts([event.ref])
+        if isinstance(event, p.ToolChanged) and event.state == CallState.REQUESTED:
+            await self._send(p.ToolResult(call=event.call, error=NO_FUNCTION))
+        return self._reading.events_of(event)
 
-    def _told(self, message: p.ServerMessage) -> list[Event]:
+    async def _told(self, message: p.ServerMessage) -> list[Event]:
         match message:
+            case p.Resumed():
+                await self._send_texts()
+            case p.Snapshot(state=picture):
+                self._forget_texts(turn.ref for turn in picture.turns)
+                await self._send_texts()
+                return self._reading.events_after(picture)
             case p.Hello():
                 self._hello = message
             case p.Error(fatal=True):
@@ -164,6 +224,15 @@ class ParleyTalk:
             case p.Gap():
                 return [Note(f"{message.ms} ms of sound were dropped")]
         return []
+
+    async def _send_texts(self) -> None:
+        """Say again what may have been lost; what arrived counts once."""
+        for name, text in self._texts.items():
+            await self._send(p.SendText(id=name, text=text))
+
+    def _forget_texts(self, names: Iterable[str | None]) -> None:
+        for name in names:
+            self._texts.pop(name or "", None)
 
     async def _keep_alive(self, heartbeat_s: float) -> None:
         """Acknowledge what waits, and say in time that we live."""
@@ -196,8 +265,9 @@ async def open_talk(url: str, agent: str, key: str) -> ParleyTalk:
     Raises `ChatError` that says what to do.
     """
     address = socket_address(url)
-    try:
-        socket = await connect(
+
+    def dial() -> Awaitable[ClientConnection]:
+        return connect(
             address,
             subprotocols=[Subprotocol(p.SUBPROTOCOL)],
             compression=None,
@@ -205,6 +275,9 @@ async def open_talk(url: str, agent: str, key: str) -> ParleyTalk:
             ping_interval=None,
             logger=_log,
         )
+
+    try:
+        socket = await dial()
     except (OSError, TimeoutError):
         raise ChatError("Parley cannot be reached. Check --parley and that it runs.") from None
     except (InvalidHandshake, InvalidURI):
@@ -212,7 +285,7 @@ async def open_talk(url: str, agent: str, key: str) -> ParleyTalk:
             "The address does not answer as Parley. Give --parley its own address, such as "
             "https://parley.example."
         ) from None
-    talk = ParleyTalk(socket)
+    talk = ParleyTalk(socket, dial)
     async with contextlib.AsyncExitStack() as unless_started:
         unless_started.push_async_callback(talk.close)
         await talk.start(agent, key)

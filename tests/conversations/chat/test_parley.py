@@ -1,14 +1,25 @@
 """The reading of Parley's events; the whole talk is in the command's tests."""
 
-from typing import Any
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accounts.database import in_database
+from accounts.tenancy import tenant_scope
 from conversations import protocol as p
-from conversations.chat.parley import Reading, open_talk, socket_address
+from conversations.chat.parley import NO_FUNCTION, ParleyTalk, Reading, open_talk, socket_address
 from conversations.chat.talk import ChatError, Note
-from conversations.states import EndReason, Speaker, TurnState
+from conversations.models import Agent, ToolCall
+from conversations.states import AgentState, EndReason, Speaker, ToolKind, TurnState
 from live import Event, InputTranscript, Interrupted, OutputTranscript, TurnComplete
+from tests.children import Children
+from tests.conversations.tools.rows import make_tool
+
+if TYPE_CHECKING:
+    from tests.conversations.conftest import Stage
 
 AT: dict[str, Any] = {"epoch": 1, "seq": 1, "ms": 0}
 
@@ -50,6 +61,13 @@ def test_what_happens_beside_the_words() -> None:
     ]
 
 
+def test_an_answer_that_a_snapshot_shows_no_more_is_over() -> None:
+    reading = Reading()
+    reading.events_of(p.TurnStarted(turn="1.2", speaker=Speaker.AGENT, **AT))
+    assert reading.events_after(p.Picture(agent=AgentState.LISTENING)) == [TurnComplete()]
+    assert reading.events_after(p.Picture(agent=AgentState.LISTENING)) == []
+
+
 def test_the_address_of_the_socket() -> None:
     assert socket_address("https://p.example/") == "wss://p.example/ws/conversations/"
     assert socket_address("http://127.0.0.1:8000") == "ws://127.0.0.1:8000/ws/conversations/"
@@ -72,3 +90,48 @@ def test_addresses_that_would_not_do(url: str, complaint: str) -> None:
 async def test_nobody_listens() -> None:
     with pytest.raises(ChatError, match="cannot be reached"):
         await open_talk("http://127.0.0.1:1", "agent", "key")
+
+
+async def answer(talk: ParleyTalk) -> str:
+    said = ""
+    async with asyncio.timeout(30):
+        while True:
+            for event in await talk.receive():
+                if isinstance(event, OutputTranscript):
+                    said += event.text
+                if isinstance(event, TurnComplete):
+                    return said
+
+
+def set_up_page_tool(agent: Agent) -> None:
+    with tenant_scope(agent.tenant_id):
+        make_tool(agent, "look_up", description="Look something up.", kind=ToolKind.CLIENT)
+
+
+def responses(agent: Agent) -> list[Any]:
+    with tenant_scope(agent.tenant_id):
+        return list(ToolCall.objects.values_list("response", flat=True))
+
+
+@pytest.mark.timeout(90)
+async def test_it_goes_on_with_the_next_server(stage: Stage, spawn: Children) -> None:
+    """Also what is typed while there is none. A function that is not known here is answered."""
+    await in_database(set_up_page_tool, stage.agent)
+    spawn("worker", ready="serves at")
+    first = spawn("web", "--port", "0", "--drain-timeout", "1", ready="Serving on")
+    url = first.wait_for(r"Serving on (http://\S+)").group(1)
+    talk = await open_talk(url, str(stage.agent.pk), stage.key)
+    await talk.send_text("The code word is owl.")
+    await answer(talk)
+    first.terminate()
+    await asyncio.to_thread(first.wait)
+    await talk.send_text("What is the code word?")
+    port = url.rpartition(":")[2]
+    coming = asyncio.create_task(answer(talk))
+    await asyncio.to_thread(spawn, "web", "--port", port, ready="Serving on")
+    assert "owl" in await coming
+    await talk.send_text("Please look up size 42")
+    await answer(talk)
+    await talk.close()
+    [response] = await in_database(responses, stage.agent)
+    assert response["error"]["message"] == NO_FUNCTION
