@@ -19,20 +19,30 @@ from accounts.tenancy import platform_scope, tenant_scope
 TABLES = ("accounts_auditentry", "accounts_auditseal", "accounts_auditlink")
 
 
+# A trigger's mode in pg_trigger.tgenabled, and how it is set.
+MODES = {"A": "ENABLE ALWAYS", "O": "ENABLE", "R": "ENABLE REPLICA", "D": "DISABLE"}
+
+
 @contextmanager
 def triggers_off() -> Iterator[None]:
     """As the tables' owner can, on PostgreSQL."""
-    _each("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {} DISABLE TRIGGER USER")
-    yield
-    _each(
-        "ALTER TABLE {0} ENABLE TRIGGER USER; ALTER TABLE {0} ENABLE ALWAYS TRIGGER "
-        "audit_append_only; ALTER TABLE {0} DISABLE TRIGGER audit_no_truncate"
-    )
-
-
-def _each(statements: str) -> None:
+    modes = trigger_modes()
     for table in TABLES:
-        sql(statements.format(table))
+        sql(f"SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE {table} DISABLE TRIGGER USER")
+    yield
+    for table, trigger, mode in modes:
+        sql(f"ALTER TABLE {table} {MODES[mode]} TRIGGER {trigger}")
+
+
+def trigger_modes() -> list[tuple[str, str, str]]:
+    """Table, name and mode of each trigger of the audit."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger "
+            "WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%s)",
+            [list(TABLES)],
+        )
+        return list(cursor.fetchall())
 
 
 def sql(statement: str, *values: Any) -> int:
