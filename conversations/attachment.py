@@ -197,6 +197,11 @@ class Attachment:
             self._release(stream)
         return taken
 
+    async def handed_over(self) -> None:
+        """Wait until the host of the moment has been sent what was held."""
+        if self._releasing is not None:
+            await self._releasing
+
     async def aclose(self) -> None:
         await self._bus.leave(b.conversation_group(self.conversation_id), self.hear)
         if self._releasing is not None:
@@ -291,4 +296,5 @@ class Attachment:
         """What it is; to another host it comes as that, and takes nothing from anybody."""
         if isinstance(presence, p.Presence):
             self.role = presence.role
-            self._mode = "join" if presence.role == "owner" else "observe"
+            if self._mode != "speak":
+                self._mode = "join" if presence.role == "owner" else "observe"

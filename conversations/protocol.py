@@ -13,7 +13,7 @@ worker's time as host of the conversation; another epoch always begins with a sn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -83,7 +83,8 @@ class Close:
 # --- Client to server ----------------------------------------------------------------
 
 Key = Annotated[str, msgspec.Meta(max_length=200)]
-Ref = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,64}$")]
+REF: Final = r"^[\x21-\x7e]{1,64}$"
+Ref = Annotated[str, msgspec.Meta(pattern=REF)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -9,6 +9,9 @@ import msgspec
 # How a socket comes to a conversation. One socket owns it and is heard, the others look on:
 # `take` becomes the owner whoever was, `join` unless another page is, `observe` looks on.
 Mode = Literal["take", "join", "observe"]
+# `speak` is heard for the page that owns it, and takes nothing from anybody: how a request that
+# carries one message comes.
+Way = Literal[Mode, "speak"]
 
 
 class Attach(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class Attach(msgspec.Struct, frozen=True):
     epoch: int = 0
     seq: int = 0
     page: str = ""
-    mode: Mode = "take"
+    mode: Way = "take"
     line: str = ""
 
 

@@ -27,6 +27,7 @@ from conversations.bus import Bus
 from conversations.models import Conversation, Lease
 from conversations.room import all_full
 from conversations.states import ConversationState, EndReason
+from conversations.streams import Way
 from conversations.transcripts.picture import load_picture
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Visit:
     `waits`: it stands in line while every worker is full.
     """
 
-    mode: p.Mode = "take"
+    mode: Way = "take"
     page: str = field(default_factory=lambda: uuid.uuid4().hex)
     waits: bool = True
 

@@ -302,7 +302,7 @@ class SessionHost:
     def _take_input(self, viewer: Viewer, frame: bytes) -> None:
         if self.end_reason is not None:
             return
-        if self.presence.owner is not viewer:
+        if not self.presence.hears(viewer):
             if frame[0] not in (p.AUDIO, p.PICTURE):
                 viewer.tell(p.READ_ONLY)
             return

@@ -27,6 +27,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
 from config import health, urls  # noqa: F401 - now, and not while the first visitor waits
+from conversations.api.reaching import SWITCHBOARD
 from conversations.consumers import ConversationConsumer, UnknownPathConsumer
 from conversations.dropin.consumer import DropInConsumer
 from conversations.dropin.paths import SOCKET_PATH, VERTEX_SOCKET_PATH
@@ -55,6 +56,18 @@ class CollapseSlashes:
         await self._application(scope, receive, send)
 
 
+class WithSwitchboard:
+    """Lets the views of the API reach running conversations."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(
+        self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        await self._application({**scope, SWITCHBOARD: switchboard}, receive, send)
+
+
 # Django's `path` is typed for views; Channels hands it ASGI applications.
 sockets: list[Any] = [
     path("ws/conversations/", cast("Any", ConversationConsumer.as_asgi(switchboard=switchboard))),
@@ -63,7 +76,9 @@ sockets: list[Any] = [
     re_path("", cast("Any", UnknownPathConsumer.as_asgi())),
 ]
 application = CollapseSlashes(
-    ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(sockets)})
+    ProtocolTypeRouter(
+        {"http": WithSwitchboard(django_application), "websocket": URLRouter(sockets)}
+    )
 )
 
 

@@ -55,6 +55,32 @@ def test_observers_are_bounded_and_the_owner_is_not_one_of_them() -> None:
     assert presence.role_of(101) == "owner"
 
 
+def test_a_speaker_is_heard_for_the_page_that_owns_it_and_takes_nothing() -> None:
+    presence: Presence[str] = Presence()
+    assert presence.come("early", "a", "speak") == []
+    assert presence.hears("early"), "nobody else has it"
+    presence.come("stream", "a", "take")
+    assert presence.come("post", "a", "speak") == []
+    assert presence.come("stranger", "b", "speak") == []
+    assert presence.owner == "stream"
+    assert (presence.hears("post"), presence.hears("stranger")) == (True, False)
+    assert presence.role_of("stranger") == "observer"
+    assert not presence.go("post")
+    assert not presence.hears("post")
+    presence.come("elsewhere", "c", "take")
+    assert not presence.hears("early")
+
+
+def test_speakers_are_bounded() -> None:
+    presence: Presence[int] = Presence()
+    for number in range(MAX_OBSERVERS):
+        presence.come(number, "a", "speak")
+    with pytest.raises(TooManyObservers):
+        presence.come(99, "a", "speak")
+    presence.go(0)
+    assert presence.come(99, "a", "speak") == []
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(MODES), st.booleans())))
 def test_one_owner_and_one_socket_for_each_page(visits: list[tuple[str, Mode, bool]]) -> None:
     presence: Presence[int] = Presence()
