@@ -1,4 +1,4 @@
-"""API keys: `prl_<prefix>_<secret>`.
+"""API keys: `prl_<prefix>_<secret>`, and `prl_test_<prefix>_<secret>` for tests.
 
 The prefix finds the row; the secret is 32 random bytes, of which the row keeps the SHA-256.
 A slow password hash would add nothing: 256 random bits cannot be guessed.
@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from typing import TypedDict, Unpack
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -22,7 +24,7 @@ from accounts.roles import KEY_SCOPES
 from accounts.signals import AccessEnded, end_access
 from accounts.tenancy import platform_scope, tenant_scope
 
-_FORM = re.compile(r"prl_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
+_FORM = re.compile(r"prl_(test_)?([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 # Compared with when the prefix is unknown, so that the answer takes as long.
 _NO_HASH = hashlib.sha256(b"").hexdigest()
 # How long a key that was rotated works beside its successor.
@@ -30,8 +32,21 @@ OVERLAP = timedelta(hours=24)
 LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
+# How long the two go side by side, of which who rotates chooses one.
+OVERLAPS = (timedelta(0), timedelta(hours=1), OVERLAP, timedelta(days=7), timedelta(days=30))
+
+
 class NoNetwork(ValueError):
     """What stands for a network is none; its text is the message."""
+
+
+class Restrictions(TypedDict, total=False):
+    """`networks` (see `networks_in`): only from there. `agents`: only with these, by their ids.
+    `is_test`: only with a simulator."""
+
+    networks: Iterable[str]
+    agents: Iterable[UUID]
+    is_test: bool
 
 
 def create_api_key(
@@ -41,11 +56,9 @@ def create_api_key(
     created_by: User | None = None,
     *,
     expires_at: datetime | None = None,
-    networks: Iterable[str] = (),
+    **restrictions: Unpack[Restrictions],
 ) -> tuple[ApiKey, str]:
     """Make a key. Returns the row and the key's text, which cannot be had again.
-
-    With `networks` (see `networks_in`) it may be used only from there.
 
     Raises:
         ValueError: a scope is unknown, or there is none.
@@ -55,7 +68,9 @@ def create_api_key(
         name=name,
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
-        networks=list(networks),
+        networks=list(restrictions.get("networks", ())),
+        agents=[str(agent) for agent in restrictions.get("agents", ())],
+        is_test=restrictions.get("is_test", False),
         created_by=created_by,
     )
     return key, save_new_api_key(key)
@@ -82,9 +97,16 @@ def save_new_api_key(key: ApiKey) -> str:
                 "prefix": key.prefix,
                 "scopes": key.scopes,
                 "networks": key.networks,
+                "agents": key.agents,
+                "is_test": key.is_test,
             },
         )
-    return f"prl_{key.prefix}_{secret}"
+    return f"{shown_prefix(key)}_{secret}"
+
+
+def shown_prefix(key: ApiKey) -> str:
+    """What a key's text begins with, before its secret."""
+    return f"prl_test_{key.prefix}" if key.is_test else f"prl_{key.prefix}"
 
 
 def find_api_key(text: str, *, now: datetime | None = None) -> ApiKey | None:
@@ -94,20 +116,22 @@ def find_api_key(text: str, *, now: datetime | None = None) -> ApiKey | None:
     if form is None:
         return None
     now = now or timezone.now()
-    prefix, secret = form.groups()
+    test, prefix, secret = form.groups()
     with platform_scope("look up an API key"):
         key = ApiKey.objects.select_related("tenant").filter(prefix=prefix).first()
         matches = hmac.compare_digest(_hash(secret), key.hash if key else _NO_HASH)
         if key is None or not matches or not key.is_valid(now):
+            return None
+        if key.is_test != bool(test):
             return None
         _note_use(key, now)
     return key
 
 
 def rotate_api_key(
-    key: ApiKey, by: User, *, now: datetime | None = None
+    key: ApiKey, by: User, *, overlap: timedelta = OVERLAP, now: datetime | None = None
 ) -> tuple[ApiKey, str] | None:
-    """Make a successor that may do the same, for as long; the key itself works for OVERLAP more.
+    """Make a successor that may do the same, for as long; the key itself works for `overlap` more.
 
     Returns the successor and its text, which cannot be had again; None if the key is not good.
     """
@@ -121,11 +145,13 @@ def rotate_api_key(
             name=old.name,
             scopes=old.scopes,
             networks=old.networks,
+            agents=old.agents,
+            is_test=old.is_test,
             expires_at=old.expires_at and now + (old.expires_at - old.created_at),
             created_by=by,
         )
         text = save_new_api_key(successor)
-        old.expires_at = min(now + OVERLAP, old.expires_at or now + OVERLAP)
+        old.expires_at = min(now + overlap, old.expires_at or now + overlap)
         old.save(update_fields=["expires_at"])
         after = {"expires_at": old.expires_at.isoformat(), "successor": successor.prefix}
         record("api-key.rotated", old, actor=f"user:{by.pk}", after=after)

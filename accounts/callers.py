@@ -89,18 +89,33 @@ class SecondFactorRequired(AccessBarred):
 
 
 @dataclass(frozen=True, slots=True)
+class EndUser:
+    """A user of the tenant's own application: its own id for them, and what they are called."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and for which tenant. Either `user_id` or `api_key_id` is set."""
+    """Who calls, and for which tenant. One of `user_id`, `api_key_id` and `access_token_id` is set;
+    `end_user` is whom the token says it was made for."""
 
     tenant_id: UUID
     user_id: UUID | None = None
     api_key_id: UUID | None = None
+    access_token_id: UUID | None = None
+    end_user: EndUser | None = None
     role: Role | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
     # Whether the tenant's own identity provider let the person in.
     by_sign_on: bool = False
     # An operator who looks in, see `accounts.visits`.
     visits: bool = False
+    # The agents it may have anything to do with; None: all of the tenant.
+    agents: frozenset[UUID] | None = None
+    # A key for tests: it talks with a simulator, and knows only of such conversations.
+    is_test: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller's role, or a scope of its key, allows `permission`."""
@@ -110,9 +125,15 @@ class Caller:
             return allows(self.role, permission)
         return any(scope_allows(scope, permission) for scope in self.scopes)
 
+    def reaches(self, agent_id: UUID) -> bool:
+        """Whether the caller may have to do with an agent of its tenant."""
+        return self.agents is None or agent_id in self.agents
+
     @property
     def actor(self) -> str:
         """The caller as the audit table names it."""
+        if self.access_token_id:
+            return f"token:{self.access_token_id}"
         return f"user:{self.user_id}" if self.user_id else f"key:{self.api_key_id}"
 
     # Django REST framework asks these two of what stands at `request.user`.
@@ -122,7 +143,7 @@ class Caller:
 
     @property
     def pk(self) -> UUID | None:
-        return self.user_id or self.api_key_id
+        return self.user_id or self.api_key_id or self.access_token_id
 
 
 def memberships_of(
@@ -170,6 +191,13 @@ def caller_from_session(
     return caller
 
 
+def check_open(tenant: Tenant, caller: Caller) -> None:
+    """Raises TenantSuspended or TenantLeaving where a tenant lets its callers do nothing."""
+    if tenant.state == Tenant.State.SUSPENDED:
+        raise TenantSuspended
+    _check_stays(tenant, caller)
+
+
 def _check_stays(tenant: Tenant, caller: Caller) -> None:
     """Raises TenantLeaving unless the tenant stays."""
     if tenant.state == Tenant.State.ERASING:
@@ -209,8 +237,12 @@ def caller_from_api_key(text: str, *, now: datetime | None = None) -> Caller | N
         return None
     if not key.admits(current_place().ip):
         raise AddressNotAllowed
-    if key.tenant.state == Tenant.State.SUSPENDED:
-        raise TenantSuspended
-    caller = Caller(tenant_id=key.tenant_id, api_key_id=key.pk, scopes=frozenset(key.scopes))
-    _check_stays(key.tenant, caller)
+    caller = Caller(
+        tenant_id=key.tenant_id,
+        api_key_id=key.pk,
+        scopes=frozenset(key.scopes),
+        agents=frozenset(map(UUID, key.agents)) if key.agents else None,
+        is_test=key.is_test,
+    )
+    check_open(key.tenant, caller)
     return caller

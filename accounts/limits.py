@@ -21,6 +21,7 @@ class LimitKind(StrEnum):
     MONTH_MINUTES = "month-minutes"
     DAY_SPEND = "day-spend"
     MONTH_SPEND = "month-spend"
+    TOTAL_SPEND = "total-spend"  # of a token, as long as it lives
     LENGTH = "length"
     IDLE = "idle"
 
@@ -37,6 +38,7 @@ class Limits:
     month_minutes: int | None = None
     day_spend_micros: int | None = None
     month_spend_micros: int | None = None
+    total_spend_micros: int | None = None
     length_ms: int | None = None
     idle_ms: int | None = None
     messages_per_min: int | None = None

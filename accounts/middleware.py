@@ -4,12 +4,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from accounts.audit.place import at_place, place_of_request
+from accounts.api.problems import problem_answer, problem_body
 from accounts.callers import (
     AccessBarred,
     Caller,
@@ -42,8 +42,7 @@ _NO_SECRETS = frozenset({"mfa_authenticate", "mfa_login_webauthn"})
 
 
 class CallerMiddleware:
-    """Sets `request.caller` (a Caller, or None) and runs the view in the caller's scope, and at
-    the place that audit entries name.
+    """Sets `request.caller` (a Caller, or None) and runs the view in the caller's scope.
 
     - `/api/` with an `Authorization` header: the API key decides, alone. One that is not good
       answers 401, whatever cookie came with it.
@@ -64,10 +63,6 @@ class CallerMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with at_place(place_of_request(request)):
-            return self._answer(request)
-
-    def _answer(self, request: HttpRequest) -> HttpResponse:
         request.caller = request.visit = None  # type: ignore[attr-defined]
         if (_route(request) or "").startswith(GOOGLES):
             return self._get_response(request)
@@ -85,7 +80,7 @@ class CallerMiddleware:
         try:
             caller = caller_from_api_key(text.strip()) if scheme.lower() == "bearer" else None
         except AccessBarred as error:
-            return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
+            return _forbidden(error)
         if caller is None:
             return _unauthorized()
         return self._as_caller(request, caller)
@@ -121,7 +116,7 @@ class CallerMiddleware:
         if route in _OPEN_ROUTES or route.startswith(_OWN_ACCOUNT):
             return self._get_response(request)
         if request.path.startswith(API):
-            return problem(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}")
+            return _forbidden(error)
         if isinstance(error, SecondFactorRequired):
             return redirect("mfa_index")
         if isinstance(error, SingleSignOnRequired):
@@ -131,27 +126,21 @@ class CallerMiddleware:
         )
 
 
-def problem(status: HTTPStatus, code: str, detail: str) -> HttpResponse:
-    """An answer with problem details (RFC 9457); `code` is for programs."""
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    return JsonResponse(body, status=status, content_type="application/problem+json")
-
-
 def _unauthorized() -> HttpResponse:
-    response = problem(
-        HTTPStatus.UNAUTHORIZED,
-        "invalid-api-key",
-        "The API key is unknown, expired or revoked. "
-        "Send one that is valid as `Authorization: Bearer <key>`.",
+    response = problem_answer(
+        problem_body(
+            HTTPStatus.UNAUTHORIZED,
+            "invalid-api-key",
+            "The API key is unknown, expired or revoked. "
+            "Send one that is valid as `Authorization: Bearer <key>`.",
+        )
     )
     response["WWW-Authenticate"] = 'Bearer realm="api", error="invalid_token"'
     return response
+
+
+def _forbidden(error: AccessBarred) -> HttpResponse:
+    return problem_answer(problem_body(HTTPStatus.FORBIDDEN, error.code, f"{error} {error.fix}"))
 
 
 def _is_operator(request: HttpRequest) -> bool:

@@ -17,6 +17,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.api.models import ApiRequest, IdempotentRequest
 from accounts.audit.models import AppendOnly, AuditEntry, AuditLink, AuditSeal
 from accounts.ids import uuid7
 from accounts.keyset.field import SealedField
@@ -28,6 +29,7 @@ from accounts.tenancy import TenantOwned
 
 __all__ = [
     "ApiKey",
+    "ApiRequest",
     "AppendOnly",
     "Archive",
     "AuditEntry",
@@ -37,6 +39,7 @@ __all__ = [
     "CredentialRotation",
     "Departure",
     "EmailDomain",
+    "IdempotentRequest",
     "IdentityProvider",
     "Invitation",
     "Membership",
@@ -304,6 +307,14 @@ class ApiKey(TenantOwned):
     scopes = models.JSONField(default=list)
     # Texts such as "203.0.113.0/24"; without any it may be used from everywhere.
     networks = models.JSONField(default=list, blank=True)
+    # Ids of the agents it may have to do with, as texts; without any it is all of them.
+    agents = models.JSONField(default=list, blank=True)
+    is_test = models.BooleanField(
+        "for tests",
+        default=False,
+        help_text="Conversations it begins talk with a simulator, never with Google, and it sees"
+        " no others. That stays so.",
+    )
     last_four = models.CharField(max_length=4, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -33,6 +33,14 @@ class Permission(StrEnum):
     READ_AUDIT = "read-audit"
     READ_USAGE = "read-usage"
     ENTER_ADMIN = "enter-admin"
+    WRITE_API = "write-api"
+    ANNOTATE = "annotate"
+    EXPORT = "export"
+    ERASE = "erase"
+    MINT_TOKENS = "mint-tokens"
+    MANAGE_WEBHOOKS = "manage-webhooks"
+    MANAGE_RETENTION = "manage-retention"
+    READ_REQUESTS = "read-requests"
 
 
 # What each permission is for, as `docs/reference/roles.md` says it.
@@ -50,6 +58,14 @@ MEANINGS: dict[Permission, str] = {
     Permission.READ_AUDIT: "Read and export the audit.",
     Permission.READ_USAGE: "See and export what was used and what it cost.",
     Permission.ENTER_ADMIN: "Enter the admin.",
+    Permission.WRITE_API: "Create over the API, change, send to conversations and end them.",
+    Permission.ANNOTATE: "Write notes on conversations, and tag them.",
+    Permission.EXPORT: "Export conversations, at once or by a schedule.",
+    Permission.ERASE: "Delete conversations with all that was kept of them, for good.",
+    Permission.MINT_TOKENS: "Make and revoke tokens for one's own users.",
+    Permission.MANAGE_WEBHOOKS: "Say where the organisation's events are sent to.",
+    Permission.MANAGE_RETENTION: "Say how long things are kept, hold them, erase a person.",
+    Permission.READ_REQUESTS: "See which requests to the API were made, and how they went.",
 }
 
 _P = Permission
@@ -58,17 +74,34 @@ _ALLOWED: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(_P),
     Role.ADMIN: frozenset(_P) - {_P.MANAGE_OWNERS, _P.LEAVE},
     Role.DEVELOPER: frozenset(
-        {_P.TALK, _P.READ_API, _P.MANAGE_AGENTS, _P.MANAGE_API_KEYS, _P.ENTER_ADMIN}
+        {
+            *(_P.TALK, _P.READ_API, _P.WRITE_API, _P.READ_REQUESTS, _P.ENTER_ADMIN),
+            *(_P.MANAGE_AGENTS, _P.MANAGE_API_KEYS, _P.MANAGE_WEBHOOKS, _P.MINT_TOKENS),
+        }
     ),
-    Role.REVIEWER: frozenset({_P.TALK, _P.READ_API, _P.REVIEW_CONVERSATIONS, _P.ENTER_ADMIN}),
+    Role.REVIEWER: frozenset(
+        {_P.TALK, _P.READ_API, _P.REVIEW_CONVERSATIONS, _P.ANNOTATE, _P.ENTER_ADMIN}
+    ),
     Role.MEMBER: frozenset({_P.TALK}),
 }
 
 # What the scopes of an API key allow. The names are public: they stand in keys that
 # integrators hold, so they are added to and never renamed.
 KEY_SCOPES: dict[str, frozenset[Permission]] = {
-    "read": frozenset({_P.READ_API, _P.REVIEW_CONVERSATIONS}),
+    "read": frozenset({_P.READ_API, _P.REVIEW_CONVERSATIONS, _P.READ_USAGE, _P.READ_REQUESTS}),
     "talk": frozenset({_P.TALK}),
+    "write": frozenset({_P.WRITE_API, _P.TALK, _P.MANAGE_AGENTS, _P.ANNOTATE, _P.EXPORT, _P.ERASE}),
+    "tokens": frozenset({_P.MINT_TOKENS}),
+    "admin": frozenset({_P.MANAGE_MEMBERS, _P.MANAGE_WEBHOOKS, _P.MANAGE_RETENTION, _P.READ_AUDIT}),
+}
+
+# What each scope is for, in as few words as a narrow screen takes, where one is chosen.
+SCOPE_MEANINGS: dict[str, str] = {
+    "read": "conversations, agents, usage",
+    "talk": "to agents",
+    "write": "create, change, send, erase",
+    "tokens": "for your own users",
+    "admin": "members, webhooks, retention",
 }
 
 

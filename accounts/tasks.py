@@ -5,6 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.api.keeping import forget_old_requests  # noqa: F401
 from accounts.audit.sealing import seal_all
 from accounts.failover.failures import bring_back
 from accounts.leaving.archives import make_archive, sweep_archives  # noqa: F401

@@ -2,6 +2,7 @@
 
 from accounts.admin import (
     api_keys,
+    api_requests,
     audit,
     credentials,
     departures,
@@ -13,6 +14,7 @@ from accounts.admin import (
 
 __all__ = [
     "api_keys",
+    "api_requests",
     "audit",
     "credentials",
     "departures",

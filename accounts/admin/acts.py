@@ -1,6 +1,7 @@
 """What a list's actions and a row's deletion have in common: first the question, then the act."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +15,17 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from accounts.confirmation import ask, effects_on, log_in_again, word_for
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen with the answer, as a field of the form: (value, label) of each option."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    chosen: str = ""
+
 
 # Where the session keeps the act that somebody asked for before she had to log in again.
 WAITING = "act_that_waits"
@@ -52,9 +64,14 @@ class Acts:
             "question": asked,
             "ends": ends,
             "action": request.POST.get("action", ""),
+            "choice": self.choice_for(request.POST.get("action", "")),
             "back": _list_of(admin.opts),
         }
         return TemplateResponse(request, "admin/confirm_action.html", context)
+
+    def choice_for(self, action: str) -> Choice | None:
+        """What the question before an action lets choose."""
+        return None
 
     # -- After another log-in ----------------------------------------------------------------
 

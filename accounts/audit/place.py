@@ -32,6 +32,8 @@ class Place:
     ip: str | None = None
     user_agent: str = ""
     request_id: str = ""
+    # The origin of the page that asks, as a browser tells it.
+    origin: str = ""
 
 
 NOWHERE = Place()
@@ -96,6 +98,7 @@ def _place_of(peer: str, headers: Any) -> Place:
         ip=client_address(peer, headers.get("X-Forwarded-For", "")),
         user_agent=_CONTROL.sub(" ", headers.get("User-Agent", ""))[:USER_AGENT_LENGTH],
         request_id=given if taken else str(uuid7()),
+        origin=headers.get("Origin", ""),
     )
 
 

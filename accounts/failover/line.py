@@ -12,6 +12,7 @@ from accounts.credentials import (
     CredentialsResting,
     CredentialUnusable,
     NoCredential,
+    is_simulated,
     live_connection_settings,
 )
 from accounts.failover.choice import in_order, is_resting, is_usable
@@ -38,17 +39,30 @@ class Line:
         return self.endpoint.is_vertex and self.endpoint == other.endpoint
 
 
-def best_line(tenant_id: UUID, now: datetime, *, without: Line | None = None) -> Line:
+def best_line(
+    tenant_id: UUID,
+    now: datetime,
+    *,
+    without: Line | None = None,
+    for_tests: bool = False,
+    at: Credential.Endpoint | None = None,
+) -> Line:
     """The tenant's best credential that can be used at `now`. Needs a scope that sees its rows.
 
-    `without` is a line that has failed just now. A row of which the secret does not open gives
-    way to the next one. Notes that the credential was used, once a minute.
+    `without` is a line that has failed just now; `for_tests` takes none that leads to Google, and
+    is no matter of the primary one; with `at` only those of that endpoint count. A row of which
+    the secret does not open gives way to the next one. Notes that the credential was used, once a
+    minute.
 
     Raises:
         CredentialUnusable: no credential can be used, or there is none.
     """
     failed = (without.credential_id, without.version) if without else None
     rows = in_order(Credential.objects.filter(tenant_id=tenant_id))
+    if at is not None:
+        rows = [row for row in rows if row.endpoint == at]
+    if for_tests:
+        rows = [row for row in rows if is_simulated(row)]
     problems: list[CredentialUnusable] = []
     usable = [row for row in rows if is_usable(row, now) and (row.pk, row.version) != failed]
     for place, row in enumerate(usable):

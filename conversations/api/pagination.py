@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import Model, Q, QuerySet
+from rest_framework.exceptions import ValidationError as ValidationProblem
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +26,7 @@ from rest_framework.views import APIView
 from conversations.api.problems import InvalidCursor
 
 PARAMETER = "cursor"
+LIMIT = "limit"
 
 
 class KeysetPagination(BasePagination):
@@ -31,6 +34,7 @@ class KeysetPagination(BasePagination):
 
     ordering: Sequence[str] = ("-id",)
     page_size = 50
+    most = 200
 
     def __init__(self) -> None:
         self.next_link: str | None = None
@@ -41,18 +45,33 @@ class KeysetPagination(BasePagination):
         request: Request,
         view: APIView | None = None,
     ) -> list[Any]:
-        """Return one page. Raises InvalidCursor."""
+        """Return one page. Raises InvalidCursor, and ValidationError for a limit that is none."""
         if not isinstance(queryset, QuerySet):
             raise TypeError("keyset pages need a queryset")
+        size = self.size_of(request)
         queryset = queryset.order_by(*self.ordering)
-        if text := request.query_params.get(PARAMETER):
-            queryset = self.after(queryset, text)
-        rows = list(queryset[: self.page_size + 1])
-        if len(rows) > self.page_size:
+        text = request.query_params.get(PARAMETER)
+        rows = self.rows_from(queryset, text, size + 1) if text else list(queryset[: size + 1])
+        if len(rows) > size:
             rows.pop()
             cursor = self.cursor_of(rows[-1])
             self.next_link = replace_query_param(request.build_absolute_uri(), PARAMETER, cursor)
         return rows
+
+    def size_of(self, request: Request) -> int:
+        text = request.query_params.get(LIMIT)
+        if text is None:
+            return self.page_size
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self.most):
+            raise ValidationProblem({LIMIT: f"A whole number from 1 to {self.most}."})
+        return int(text)
+
+    def rows_from(self, queryset: QuerySet[Any], text: str, count: int) -> list[Any]:
+        """What comes after a cursor. One that was forged may name what no column can hold."""
+        try:
+            return list(self.after(queryset, text)[:count])
+        except (DataError, OverflowError, ValueError) as error:
+            raise InvalidCursor from error
 
     def after(self, queryset: QuerySet[Any], text: str) -> QuerySet[Any]:
         position = decode(text, len(self.ordering))
@@ -87,6 +106,7 @@ class KeysetPagination(BasePagination):
                     "type": ["string", "null"],
                     "format": "uri",
                     "description": "Address of the next page; null on the last one.",
+                    "example": None,
                 },
                 "results": schema,
             },
@@ -100,7 +120,19 @@ class KeysetPagination(BasePagination):
                 "required": False,
                 "description": "Taken from `next` of the page before.",
                 "schema": {"type": "string"},
-            }
+            },
+            {
+                "name": LIMIT,
+                "in": "query",
+                "required": False,
+                "description": "How many at most.",
+                "schema": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": self.most,
+                    "default": self.page_size,
+                },
+            },
         ]
 
 

@@ -42,7 +42,7 @@ SECRETS = [
     (re.compile(r"\b(x-goog-api-key\W{1,6})[\w-]+", re.IGNORECASE), rf"\1{SCRUBBED}"),
     (re.compile(r"\b(bearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{SCRUBBED}"),
     # Our own API keys; the prefix is no secret and finds the row.
-    (re.compile(r"\b(prl_[0-9a-f]+_)[\w-]+"), rf"\1{SCRUBBED}"),
+    (re.compile(r"\b(prl_(?:test_)?[0-9a-f]+_)[\w-]+"), rf"\1{SCRUBBED}"),
     # Google's API keys, OAuth tokens and ephemeral tokens, by their shape.
     (re.compile(r"\bAIza[\w-]{16,}|\bya29\.[\w.-]+"), SCRUBBED),
     (re.compile(r"\b(auth_tokens/)[\w-]+"), rf"\1{SCRUBBED}"),

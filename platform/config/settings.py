@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from environ import FileAwareEnv
 
 from config.networks import host_names, networks
+from config.schedule import ENTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 env = FileAwareEnv()
@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.headers.PermissionsPolicyMiddleware",
+    "accounts.api.request_ids.RequestIdMiddleware",
     "accounts.session_store.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -97,6 +98,12 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sessions.LastSeenMiddleware",
     "accounts.middleware.CallerMiddleware",
+    # Below, for the API alone. Each wants to know what those after it answer.
+    "conversations.api.request_log.RequestLogMiddleware",
+    "conversations.api.throttles.ThrottleMiddleware",
+    "conversations.api.bodies.BodyMiddleware",
+    "conversations.api.conditional.EtagMiddleware",
+    "conversations.api.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -412,12 +419,18 @@ LEAVE_GRACE_DAYS = env.int("LEAVE_GRACE_DAYS", default=14)
 
 # API --------------------------------------------------------------------------------
 
+# Requests a minute to the API: of one key or person, and of all of an organisation together.
+API_CALLER_RATE = env.int("API_CALLER_RATE", default=600)
+API_TENANT_RATE = env.int("API_TENANT_RATE", default=3000)
+# How long it is noted which requests were made, in days.
+API_LOG_DAYS = env.int("API_LOG_DAYS", default=14)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "conversations.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "conversations.api.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -427,9 +440,29 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ExportFault": "conversations.models.Export.Fault",
+        "ExportFormat": "conversations.models.ExportFormat",
+        "ExportState": "conversations.models.Export.State",
+        "MembershipState": "accounts.models.Membership.State",
+        "TokenKind": "conversations.models.AccessToken.Kind",
+        "TokenState": ["active", "closed", "used-up", "expired", "revoked"],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "conversations.api.schema.with_shared_parts",
+    ],
+    "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+# Exports ----------------------------------------------------------------------------
+
+# How long the file of an export stays, unless its schedule says otherwise.
+EXPORT_KEEP_DAYS = env.int("EXPORT_KEEP_DAYS", default=7)
+# What is stored at once, before it is packed: so much is made again after a crash.
+EXPORT_PART_BYTES = env.int("EXPORT_PART_BYTES", default=4 * 1024 * 1024)
 
 # Celery ------------------------------------------------------------------------------
 
@@ -446,53 +479,7 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "data_folder_out": str(DEMO_DIR / "broker"),
         "control_folder": str(DEMO_DIR / "broker-control"),
     }
-CELERY_BEAT_SCHEDULE = {
-    "seal-audit-entries": {
-        "task": "accounts.tasks.seal_audit_entries",
-        "schedule": 60.0,
-    },
-    "reseal-stragglers": {
-        "task": "accounts.resealing.reseal_stragglers",
-        "schedule": crontab(hour=3, minute=17),
-    },
-    # One that waits longer than until the next one is of no use.
-    "advance-rotations": {
-        "task": "accounts.tasks.advance_rotations",
-        "schedule": 10.0,
-        "options": {"expires": 10.0},
-    },
-    "bring-credentials-back": {
-        "task": "accounts.tasks.bring_credentials_back",
-        "schedule": 15.0,
-        "options": {"expires": 15.0},
-    },
-    "sweep-archives": {
-        "task": "accounts.leaving.archives.sweep_archives",
-        "schedule": 30.0,
-    },
-    "sweep-departures": {
-        "task": "accounts.leaving.erasure.sweep_departures",
-        "schedule": 30.0,
-    },
-    "close-abandoned-conversations": {
-        "task": "conversations.tasks.close_abandoned_conversations",
-        "schedule": 30.0,
-    },
-    # A server that does not answer takes its time-out, so the next round may find this one.
-    "refresh-tool-lists": {
-        "task": "conversations.tools.refreshing.refresh_tool_lists",
-        "schedule": 300.0,
-        "options": {"expires": 300.0},
-    },
-    "delete-old-recordings": {
-        "task": "conversations.recordings.deleting.delete_old_recordings",
-        "schedule": 3600.0,
-    },
-    "sweep-recordings": {
-        "task": "conversations.recordings.deleting.sweep_recordings",
-        "schedule": crontab(hour=4, minute=23),
-    },
-}
+CELERY_BEAT_SCHEDULE = ENTRIES
 
 LOGGING_CONFIG = "config.logging.configure"
 LOGGING = {"level": env.str("LOG_LEVEL", default="INFO")}

@@ -31,5 +31,6 @@ urlpatterns = [
 
 admin.site.site_header = admin.site.site_title = "Parley"
 
+handler400 = "conversations.api.problems.bad_request"
 handler404 = "conversations.api.problems.not_found"
 handler500 = "conversations.api.problems.server_error"

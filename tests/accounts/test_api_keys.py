@@ -18,6 +18,7 @@ from accounts.api_keys import (
 )
 from accounts.audit.place import Place, at_place
 from accounts.callers import AddressNotAllowed, caller_from_api_key
+from accounts.ids import uuid7
 from accounts.models import ApiKey, AuditEntry, Tenant, User
 from accounts.tenancy import ScopeConflict, TenantMismatch, platform_scope, tenant_scope
 
@@ -50,7 +51,7 @@ def test_scopes_and_author(tenant: Tenant) -> None:
     assert (entry.action, entry.actor) == ("api-key.created", f"user:{author.pk}")
 
 
-@pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "admin"]])
+@pytest.mark.parametrize("scopes", [[], ["everything"], ["read", "root"]])
 def test_scopes_have_to_be_known(tenant: Tenant, scopes: list[str]) -> None:
     with pytest.raises(ValueError, match="read, talk"):
         create_api_key(tenant, "CI", scopes)
@@ -201,3 +202,32 @@ def test_only_a_good_key_is_rotated(tenant: Tenant) -> None:
     assert rotate_api_key(key, by) is None
     with platform_scope("test"):
         assert ApiKey.objects.count() == 1
+
+
+def test_a_key_for_tests_shows_it_and_is_known_by_that(tenant: Tenant) -> None:
+    key, text = create_api_key(tenant, "CI", ["talk"], is_test=True)
+    assert re.fullmatch(rf"prl_test_{key.prefix}_[0-9a-f]{{64}}", text)
+    caller = caller_from_api_key(text)
+    assert caller is not None
+    assert caller.is_test
+    assert find_api_key(text.replace("prl_test_", "prl_")) is None
+    _, real = create_api_key(tenant, "CI", ["talk"])
+    assert find_api_key(real.replace("prl_", "prl_test_")) is None
+
+
+def test_a_key_for_agents_reaches_no_other_and_so_does_its_successor(tenant: Tenant) -> None:
+    by = User.objects.create(email="dev@acme.example")
+    agent, other = uuid7(), uuid7()
+    key, _ = create_api_key(tenant, "CI", ["talk"], agents=[agent], is_test=True)
+    rotated = rotate_api_key(key, by, overlap=timedelta(days=7), now=NOW)
+    assert rotated is not None
+    caller = caller_from_api_key(rotated[1])
+    assert caller is not None
+    assert (caller.reaches(agent), caller.reaches(other)) == (True, False)
+    assert caller.is_test
+    with tenant_scope(tenant.pk):
+        key.refresh_from_db()
+    assert key.expires_at == NOW + timedelta(days=7)
+    free = caller_from_api_key(create_api_key(tenant, "CI", ["talk"])[1])
+    assert free is not None
+    assert free.reaches(other)

@@ -102,7 +102,7 @@ def test_an_api_key(cast: Cast) -> None:
     assert caller.tenant_id == cast.acme.tenant.pk
     assert caller.user_id is None
     assert caller.may(Permission.READ_API)
-    assert not caller.may(Permission.MANAGE_AGENTS)
+    assert not caller.may(Permission.MANAGE_CREDENTIALS)
     assert caller.actor == f"key:{caller.api_key_id}"
     assert caller.pk == caller.api_key_id
 
@@ -121,7 +121,7 @@ def test_operators_are_callers_where_they_are_members(cast: Cast) -> None:
     caller = caller_from_session(cast.operator, {})
     assert caller is not None
     assert caller.user_id == cast.operator.pk
-    assert not caller.may(Permission.MANAGE_AGENTS)
+    assert not caller.may(Permission.MANAGE_CREDENTIALS)
 
 
 def test_a_caller_cannot_be_changed() -> None:

@@ -40,6 +40,7 @@ def logged(code: str) -> str:
         (f"token ya29.made-up-{CANARY} used", "token [scrubbed] used"),
         (f"minted auth_tokens/{CANARY}", "minted auth_tokens/[scrubbed]"),
         (f"key prl_0123456789ab_{CANARY}", "key prl_0123456789ab_[scrubbed]"),
+        (f"key prl_test_0123456789ab_{CANARY}", "key prl_test_0123456789ab_[scrubbed]"),
         (
             f"a -----BEGIN PRIVATE KEY-----\\n{CANARY}\n-----END PRIVATE KEY----- b",
             "a [scrubbed] b",

@@ -1,14 +1,17 @@
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
+from accounts.admin.api_keys import overlap_in
 from accounts.api_keys import create_api_key, find_api_key
+from accounts.callers import caller_from_api_key
 from accounts.models import ApiKey
-from accounts.tenancy import platform_scope
+from accounts.tenancy import platform_scope, tenant_scope
 from tests.accounts.admin.desk import act, add, audited
 from tests.cast import Cast
-from tests.conversations.talks import signed_in
+from tests.conversations.talks import make_agent, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -127,3 +130,58 @@ def test_nobody_rotates_a_key_that_may_do_more_than_herself(cast: Cast) -> None:
     assert "prl_" in act(developer, "apikey", "rotate", weak).text
     with platform_scope("test"):
         assert ApiKey.objects.filter(name="reader").count() == 1
+
+
+def test_rotating_for_as_long_as_is_chosen(cast: Cast, owner: Client) -> None:
+    key, text = create_api_key(cast.acme.tenant, "CI", ["read"])
+    fields = {"action": "rotate", "_selected_action": str(key.pk), "index": "0", "overlap": "0"}
+    answer = owner.post("/admin/accounts/apikey/", {**fields, "confirmed": "yes"})
+    [successor] = re.findall(r"prl_[0-9a-f]+_[0-9a-f]+", answer.text)
+    assert find_api_key(text) is None
+    assert find_api_key(successor) is not None
+    assert overlap_in("168") == timedelta(days=7)
+    assert overlap_in("1e9") == overlap_in("") == timedelta(hours=24)
+
+
+def test_a_key_for_certain_agents_and_for_tests(cast: Cast, owner: Client) -> None:
+    mine, theirs = make_agent(cast.acme.tenant), make_agent(cast.globex.tenant)
+    form = owner.get("/admin/accounts/apikey/add/").text
+    assert str(mine.pk) in form
+    assert str(theirs.pk) not in form
+    fields = {"name": "CI", "scopes": ["read"], "agents": [str(mine.pk)], "is_test": "on"}
+    answer = add(owner, "apikey", **fields)
+    [text] = re.findall(r"prl_test_[0-9a-f]+_[0-9a-f]+", answer.text)
+    key = find_api_key(text)
+    assert key is not None
+    assert (key.agents, key.is_test) == ([str(mine.pk)], True)
+    # Once made, a key for tests stays one.
+    owner.post(f"/admin/accounts/apikey/{key.pk}/change/", {"name": "CI", "scopes": ["read"]})
+    changed = find_api_key(text)
+    assert changed is not None
+    assert (changed.agents, changed.is_test) == ([], True)
+    refused = add(owner, "apikey", **{**fields, "agents": [str(theirs.pk)]})
+    assert "not one of the available choices" in refused.text
+
+
+def test_an_operator_gives_a_key_agents_of_its_own_organisation(cast: Cast) -> None:
+    operator = signed_in(cast.operator)
+    mine, theirs = make_agent(cast.acme.tenant), make_agent(cast.globex.tenant)
+    fields = {"name": "CI", "scopes": ["talk"], "tenant": str(cast.acme.tenant.pk)}
+    refused = add(operator, "apikey", **fields, agents=[str(theirs.pk)])
+    assert "agents of the key&#x27;s own organisation" in refused.text
+    assert "prl_" in add(operator, "apikey", **fields, agents=[str(mine.pk)]).text
+
+
+def test_an_agent_that_is_gone_opens_nothing_and_can_stay_named(cast: Cast, owner: Client) -> None:
+    agent = make_agent(cast.acme.tenant)
+    key, text = create_api_key(cast.acme.tenant, "CI", ["read"], agents=[agent.pk])
+    gone = agent.pk
+    with tenant_scope(cast.acme.tenant.pk):
+        agent.delete()
+    address = f"/admin/accounts/apikey/{key.pk}/change/"
+    assert "an agent that was deleted" in owner.get(address).text
+    fields = {"name": "renamed", "scopes": ["read"], "agents": [str(gone)]}
+    assert owner.post(address, fields).status_code == 302
+    caller = caller_from_api_key(text)
+    assert caller is not None
+    assert caller.agents == frozenset({gone})

@@ -38,3 +38,17 @@ def test_a_secret_that_does_not_open_gives_way(cast: Cast) -> None:
         assert best_line(cast.acme.tenant.pk, NOW).credential_id == spare.pk
         row.refresh_from_db()
         assert row.state == State.UNDECRYPTABLE
+
+
+@pytest.mark.django_db
+def test_what_is_for_tests_never_leads_to_google(cast: Cast) -> None:
+    tenant = cast.acme.tenant.pk
+    with platform_scope("test"):
+        google = "https://generativelanguage.googleapis.com"
+        credential(cast.acme.tenant, is_primary=True, base_url=google)
+        with pytest.raises(NoCredential):
+            best_line(tenant, NOW, for_tests=True)
+        trial = credential(cast.acme.tenant, name="trial", base_url="http://127.0.0.1:1")
+        line = best_line(tenant, NOW, for_tests=True)
+        assert (line.credential_id, line.has_standby) == (trial.pk, False)
+        assert best_line(tenant, NOW).credential_id != trial.pk
