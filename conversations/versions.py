@@ -7,7 +7,7 @@ older one says, under a new number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import ndiff
@@ -15,6 +15,7 @@ from difflib import ndiff
 from django.db import transaction
 from django.db.models import Max
 
+import live
 from accounts.models import User
 from conversations.models import Agent, AgentVersion, Conversation
 
@@ -40,6 +41,17 @@ def as_talked_to(conversation: Conversation) -> Agent:
     if conversation.version is None:
         return conversation.agent
     return with_content(conversation.agent, conversation.version.content)
+
+
+def session_config(agent: Agent, tools: Sequence[live.Tool]) -> live.SessionConfig:
+    """What a session with the agent, as it stands in memory, is to be."""
+    return live.SessionConfig(
+        model=agent.model,
+        system_instruction=agent.prompt,
+        voice=agent.voice,
+        modalities=(agent.modality,),
+        tools=tuple(tools),
+    )
 
 
 def published_version(agent: Agent, now: datetime, by: User | None = None) -> AgentVersion:

@@ -36,6 +36,7 @@ from conversations.dropin.setup import read_setup
 from conversations.dropin.telling import Telling
 from conversations.quotas.bucket import TokenBucket
 from conversations.socket import Disconnected, Socket
+from conversations.states import Medium
 from conversations.whereabouts import NoRoom, end_unhosted
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class DropInConsumer(AsyncConsumer):
         telling = Telling(opened.manner, admitted.visit.page)
         tasks = [
             asyncio.create_task(self._down(socket, attachment, telling), name="drop-in down"),
-            asyncio.create_task(self._up(socket, attachment), name="drop-in up"),
+            asyncio.create_task(self._up(socket, attachment, admitted.media), name="drop-in up"),
             asyncio.create_task(self._watch_access(admitted.ground), name="drop-in access"),
             asyncio.create_task(self._let_move(socket, telling), name="drop-in moves"),
         ]
@@ -130,9 +131,9 @@ class DropInConsumer(AsyncConsumer):
             if telling.ended is not None:
                 raise telling.ended
 
-    async def _up(self, socket: Socket, attachment: Attachment) -> None:
+    async def _up(self, socket: Socket, attachment: Attachment, media: frozenset[Medium]) -> None:
         """Hand on what the caller says. Who sends faster than any talk needs has to wait."""
-        hearing = Hearing()
+        hearing = Hearing(media)
         frames = TokenBucket(per_s=FRAMES_PER_S, burst=FRAMES_AT_ONCE, now=socket.heard_at)
         clock = asyncio.get_running_loop().time
         while True:

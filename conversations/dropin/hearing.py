@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from conversations import protocol as p
 from conversations.dropin import refusals as r
 from conversations.dropin.resampling import Resampler
 from conversations.dropin.setup import read_message
+from conversations.states import Medium
 from live.audio import INPUT_RATE, rate_of
 from live.messages import Blob, ClientContent, Content, FunctionResponse, RealtimeInput
 
@@ -23,15 +24,21 @@ ROLES: Final = {"model": "You", "": "User", "user": "User"}
 NO_ACTIVITY = "Who speaks is found out here: send neither activityStart nor activityEnd."
 NO_PICTURE = "A picture is one whole JPEG of at most 192 KiB: send image/jpeg."
 NO_SOUND = "Sound is PCM16, mono, of 8 to 96 kHz: send audio/pcm;rate=16000."
+NOT_THIS_MEDIUM = "The token is not for sending that."
 NO_CHANGE = "The instruction and the tools of an agent cannot be changed in a session."
 ONE_FIELD = "Send exactly one kind of message at a time."
 TEXT_ONLY = "clientContent has texts here: send sound and pictures as realtimeInput."
 
 
 class Hearing:
-    """One socket's input. `name` gives the id of each text; `stranger` holds none of another."""
+    """One socket's input. `media`: what may be sent; `name` gives the id of each text."""
 
-    def __init__(self, name: Callable[[], str] = lambda: uuid.uuid4().hex) -> None:
+    def __init__(
+        self,
+        media: Collection[Medium] = frozenset(Medium),
+        name: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._media = media
         self._name = name
         self._held: list[Content] = []
         self._held_chars = 0
@@ -70,7 +77,12 @@ class Hearing:
         if given.audio_stream_end:
             yield p.encode(p.AudioEnd())
 
+    def _check(self, medium: Medium) -> None:
+        if medium not in self._media:
+            raise r.denied(NOT_THIS_MEDIUM)
+
     def _sound(self, blob: Blob) -> Iterator[bytes]:
+        self._check(Medium.AUDIO)
         rate = rate_of(blob.mime_type or "audio/pcm", INPUT_RATE)
         if rate not in RATES or len(blob.data) % 2:
             raise r.invalid_argument(NO_SOUND)
@@ -80,6 +92,7 @@ class Hearing:
             yield header + pcm[start : start + PIECE_BYTES]
 
     def _picture(self, blob: Blob) -> bytes:
+        self._check(Medium.IMAGE)
         frame = p.picture_frame(self._next(), blob.data)
         try:
             p.check_input_frame(frame)
@@ -107,6 +120,7 @@ class Hearing:
             yield self._text(as_one(held))
 
     def _text(self, text: str) -> bytes:
+        self._check(Medium.TEXT)
         if len(text) > p.TEXT_CHARS:
             raise r.invalid_argument(too_long())
         return p.encode(p.SendText(id=self._name(), text=text))

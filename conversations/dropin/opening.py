@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -15,12 +14,14 @@ from accounts.callers import AccessBarred, Caller, caller_from_api_key
 from accounts.tenancy import tenant_scope
 from conversations import admission
 from conversations import protocol as p
+from conversations.access_tokens import caller_from_access_token, token_behind
 from conversations.admission import Admitted, Refused
+from conversations.constraints import Unfit, constrained
 from conversations.dropin import refusals as r
 from conversations.dropin.credentials import Presented, presented
 from conversations.dropin.handles import conversation_of, handle_of
 from conversations.dropin.paths import Service
-from conversations.dropin.setup import Asked
+from conversations.dropin.setup import Asked, asked_by
 from conversations.dropin.telling import Manner
 from conversations.models import Agent, Conversation
 from conversations.wishes import Wishes, allowed, stored, with_wishes
@@ -32,7 +33,7 @@ CONSENT_HEADER: Final = "x-parley-consent"
 
 # From a credential's text to who calls; each knows its own form and gives None for any other.
 Reader = Callable[[str], Caller | None]
-READERS: list[Reader] = [caller_from_api_key]
+READERS: list[Reader] = [caller_from_api_key, caller_from_access_token]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def open_session(scope: Any, service: Service, asked: Asked) -> Opened:
     with at_place(place_of_socket(scope)):
         caller = identify(presented(query, headers))
         with tenant_scope(caller.tenant_id):
+            asked = held_to_token(caller, asked)
             agent = agent_for(caller, asked.model, service)
             check_modality(agent, asked.modality)
             try:
@@ -79,6 +81,17 @@ def identify(shown: Presented) -> Caller:
     raise r.key_not_valid() if shown.as_key else r.invalid_credentials()
 
 
+def held_to_token(caller: Caller, asked: Asked) -> Asked:
+    """What the session asks for where the caller's token leaves it a choice. Raises Refusal."""
+    token = token_behind(caller)
+    if token is None or not (token.setup or token.field_mask):
+        return asked
+    try:
+        return asked_by(constrained(asked.setup, token.setup, token.field_mask))
+    except Unfit as error:
+        raise r.invalid_argument(str(error)) from None
+
+
 # --- Which agent -----------------------------------------------------------------------------
 
 
@@ -103,8 +116,7 @@ def agent_for(caller: Caller, model: str, service: Service) -> Agent:
 def agents_of(caller: Caller) -> list[Agent]:
     """Those the caller may talk to, the oldest first."""
     rows = Agent.objects.order_by("id")
-    only = getattr(caller, "agent_id", None)
-    return list(rows if only is None else rows.filter(pk=only))
+    return list(rows if caller.agents is None else rows.filter(pk__in=caller.agents))
 
 
 def check_modality(agent: Agent, modality: str) -> None:
@@ -121,7 +133,8 @@ def _admitted(caller: Caller, agent: Agent, asked: Asked, consent: str | None) -
         return _resumed(caller, asked.handle, ground)
     wishes = allowed(asked.wishes, agent.open_to_callers)
     check_wishes(agent, wishes)
-    start = p.Start(agent=str(agent.pk), consent=consent)
+    # An SDK has nowhere to show that one stands in line.
+    start = p.Start(agent=str(agent.pk), consent=consent, wait=False)
     admitted = admission.admit_caller(caller, start, ground)
     if wishes != Wishes():
         # Nobody hosts it yet: who does will read them.
@@ -135,15 +148,12 @@ def _resumed(caller: Caller, handle: str, ground: Any) -> Admitted:
     if conversation_id is None:
         raise r.malformed_handle()
     conversation = Conversation.objects.filter(pk=conversation_id).first()
-    if conversation is None or conversation.has_ended or not is_open_to(caller, conversation):
+    if conversation is None or conversation.has_ended:
         raise r.session_not_found()
-    resume = p.Resume(conversation=str(conversation_id), mode="take")
+    if not admission.is_open_to(caller, conversation):
+        raise r.session_not_found()
+    resume = p.Resume(conversation=str(conversation_id), mode="take", wait=False)
     return admission.admit_caller(caller, resume, ground)
-
-
-def is_open_to(caller: Caller, conversation: Conversation) -> bool:
-    only: UUID | None = getattr(caller, "agent_id", None)
-    return only is None or conversation.agent_id == only
 
 
 def check_wishes(agent: Agent, wishes: Wishes) -> None:
@@ -177,6 +187,7 @@ def manner_of(service: Service, agent: Agent, asked: Asked, admitted: Admitted) 
     )
 
 
+USED_UP: Final = "token-used-up"
 _CODES: Final[Mapping[int, Callable[[str], r.Refusal]]] = {
     p.Close.LIMIT_REACHED: r.out_of_quota,
     p.Close.TOO_MANY: r.out_of_quota,
@@ -188,5 +199,7 @@ def from_page(refused: Refused) -> r.Refusal:
     """What a page would be told, in Google's words."""
     if refused.close_code == p.Close.NOT_FOUND:
         return r.session_not_found()
+    if refused.error.code.startswith("token-"):
+        return r.token_used_up() if refused.error.code == USED_UP else r.invalid_credentials()
     make = _CODES.get(refused.close_code)
     return make(refused.error.message) if make else r.unavailable()

@@ -172,6 +172,10 @@ def out_of_quota(why: str = "") -> Refusal:
     )
 
 
+def token_used_up() -> Refusal:
+    return Refusal(FAULT, "Token has been used too many times", "RESOURCE_EXHAUSTED")
+
+
 def unavailable() -> Refusal:
     return Refusal(FAULT, "The service is currently unavailable.", "UNAVAILABLE")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -17,12 +17,14 @@ from live.messages import ClientMessage, Content, GenerationConfig, Message, Set
 # As long as what is typed in ten messages: it is billed again on every turn.
 INSTRUCTION_CHARS: Final = 10 * p.TEXT_CHARS
 MAX_FUNCTIONS: Final = 64
+NO_SETUP: Final = Setup(model="")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`model` and `modality` are for the agent to have or not. `handle`: what to resume, "" to
-    begin; `resumable`: whether the caller wants handles. `hears` and `says`: which transcripts."""
+    begin; `resumable`: whether the caller wants handles. `hears` and `says`: which transcripts.
+    `setup` is all of it, as it came."""
 
     model: str
     modality: str
@@ -31,6 +33,7 @@ class Asked:
     resumable: bool = False
     hears: bool = False
     says: bool = False
+    setup: Setup = field(default=NO_SETUP, compare=False, repr=False)
 
 
 def read_setup(frame: str | bytes) -> Asked:
@@ -38,6 +41,11 @@ def read_setup(frame: str | bytes) -> Asked:
     setup = read_message(frame).setup
     if setup is None:
         raise r.not_the_setup()
+    return asked_by(setup)
+
+
+def asked_by(setup: Setup) -> Asked:
+    """What a setup asks for. Raises Refusal."""
     generation = setup.generation_config or GenerationConfig()
     resumption = setup.session_resumption
     return Asked(
@@ -48,6 +56,7 @@ def read_setup(frame: str | bytes) -> Asked:
         resumable=resumption is not None,
         hears=setup.input_audio_transcription is not None,
         says=setup.output_audio_transcription is not None,
+        setup=setup,
     )
 
 

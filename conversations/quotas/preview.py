@@ -42,7 +42,8 @@ def _running(edited: Edited) -> list[Conversation]:
     else:
         leases = leases.filter(tenant=edited.tenant_id, conversation__user=edited.user_id)
     ids = leases.values("conversation_id")
-    return list(Conversation.objects.filter(pk__in=ids).select_related("tenant", "agent"))
+    rows = Conversation.objects.filter(pk__in=ids)
+    return list(rows.select_related("tenant", "agent", "access_token"))
 
 
 def _is_too_old(row: Conversation, bounds: Bounds) -> bool:

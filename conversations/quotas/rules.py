@@ -1,8 +1,9 @@
 """Which limits count for a conversation, and what the use so far means. Pure.
 
-Three parties can have limits: the tenant, the agent and the person. What is counted
-(conversations at once, minutes, money) is counted for each of them by itself, so each has
-budgets of its own. What bounds one conversation or one message is the smallest of all.
+Four parties can have limits: the tenant, the agent, the person, and the token that a program's
+own user came with. What is counted (conversations at once, minutes, money) is counted for each
+of them by itself, so each has budgets of its own. What bounds one conversation or one message is
+the smallest of all.
 
 A budget has two thresholds. From the soft one on people are warned; at the hard one nothing
 new begins, and what runs is ended. Days and months are those of UTC.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from accounts.limits import LimitKind, Limits
@@ -27,6 +28,7 @@ class Whose(StrEnum):
     TENANT = "tenant"
     AGENT = "agent"
     USER = "user"
+    TOKEN = "token"  # noqa: S105 - a party, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Stack:
     tenant: Limits = UNLIMITED
     agent: Limits = UNLIMITED
     user: Limits = UNLIMITED
+    token: Limits = UNLIMITED
 
     def of(self, whose: Whose) -> Limits:
         limits: Limits = getattr(self, whose)
@@ -97,12 +100,18 @@ class Refusal:
 
 
 def stack_of(
-    *, plan: Limits, tenant: Limits, agent: Limits, user: Limits | None, members: Limits
+    *,
+    plan: Limits,
+    tenant: Limits,
+    agent: Limits,
+    user: Limits | None,
+    members: Limits,
+    token: Limits = UNLIMITED,
 ) -> Stack:
     """What counts for a conversation. `user` is the person's own set, which goes before what
     every member has; None where nobody signed in talks, but a program by its key."""
     person = UNLIMITED if user is None else user.over(members)
-    return Stack(tenant=tenant.narrowed_by(plan), agent=agent, user=person)
+    return Stack(tenant=tenant.narrowed_by(plan), agent=agent, user=person, token=token)
 
 
 def budgets_of(stack: Stack) -> list[Budget]:
@@ -117,6 +126,7 @@ def _budgets(whose: Whose, limits: Limits) -> list[Budget]:
         LimitKind.MONTH_MINUTES: _ms(limits.month_minutes),
         LimitKind.DAY_SPEND: limits.day_spend_micros,
         LimitKind.MONTH_SPEND: limits.month_spend_micros,
+        LimitKind.TOTAL_SPEND: limits.total_spend_micros,
     }
     return [
         Budget(whose, kind, soft=-(-value * percent // 100), hard=value)
@@ -130,7 +140,7 @@ def _ms(minutes: int | None) -> int | None:
 
 
 def bounds_of(stack: Stack) -> Bounds:
-    least = stack.tenant.narrowed_by(stack.agent).narrowed_by(stack.user)
+    least = stack.tenant.narrowed_by(stack.agent).narrowed_by(stack.user).narrowed_by(stack.token)
     return Bounds(
         length_ms=least.length_ms,
         idle_ms=least.idle_ms,
@@ -172,23 +182,27 @@ _SUBJECTS = {
     Whose.TENANT: "Your organisation has",
     Whose.AGENT: "This agent has",
     Whose.USER: "You have",
+    Whose.TOKEN: "You have",
 }
 _FIXES_AT_ONCE = {
     Whose.TENANT: "Start again when another one has ended; half a minute may do.",
     Whose.AGENT: "Start again when another one has ended, or choose another agent.",
     Whose.USER: "End one of your other conversations, then start again.",
+    Whose.TOKEN: "End one of your other conversations, then start again.",
 }
 _WORDS = {
     LimitKind.DAY_MINUTES: "the minutes of this day",
     LimitKind.MONTH_MINUTES: "the minutes of this month",
     LimitKind.DAY_SPEND: "the budget of this day",
     LimitKind.MONTH_SPEND: "the budget of this month",
+    LimitKind.TOTAL_SPEND: "the budget of your visit",
 }
 _WHEN = {
     LimitKind.DAY_MINUTES: "after midnight UTC",
     LimitKind.DAY_SPEND: "after midnight UTC",
     LimitKind.MONTH_MINUTES: "next month",
     LimitKind.MONTH_SPEND: "next month",
+    LimitKind.TOTAL_SPEND: "with a new token",
 }
 
 
@@ -196,11 +210,17 @@ _WHEN = {
 
 BY_DAY = frozenset({LimitKind.DAY_MINUTES, LimitKind.DAY_SPEND})
 BY_MONTH = frozenset({LimitKind.MONTH_MINUTES, LimitKind.MONTH_SPEND})
-SPEND = frozenset({LimitKind.DAY_SPEND, LimitKind.MONTH_SPEND})
+EVER = frozenset({LimitKind.TOTAL_SPEND})
+SPEND = frozenset({LimitKind.DAY_SPEND, LimitKind.MONTH_SPEND, LimitKind.TOTAL_SPEND})
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+# No token lives longer, so that its budget is another's by then.
+TOKENS_END = timedelta(hours=20)
 
 
 def period_start(kind: LimitKind, now: datetime) -> datetime:
     """When the day or the month of a budget began; `now` is in UTC."""
+    if kind in EVER:
+        return ALWAYS
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.replace(day=1) if kind in BY_MONTH else midnight
 
@@ -211,4 +231,6 @@ def retry_at(kind: LimitKind, now: datetime) -> datetime:
         return period_start(kind, now) + timedelta(days=1)
     if kind in BY_MONTH:
         return (period_start(kind, now) + timedelta(days=32)).replace(day=1)
+    if kind in EVER:
+        return now + TOKENS_END
     return now + PLACE_RETRY

@@ -37,7 +37,9 @@ def standings(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Standing]:
     """What is known of the limits of these conversations now. Staff are told, once in each
     period, of budgets that are nearly or wholly used up."""
     with platform_scope("limits of running conversations"):
-        rows = Conversation.objects.filter(pk__in=ids).select_related("tenant", "agent")
+        rows = Conversation.objects.filter(pk__in=ids).select_related(
+            "tenant", "agent", "access_token"
+        )
         found = {row.pk: row for row in rows}
         now = timezone.now()
         stacks = stacks_of(found.values())
@@ -75,11 +77,12 @@ def _used_up(found: Iterable[Reached], *, is_surplus: bool) -> frozenset[LimitKi
 
 
 def _near(found: Iterable[Reached]) -> dict[LimitKind, int]:
-    """The person's own budgets. Those of the tenant and of the agent are the staff's business."""
+    """The budgets of the person, or of the token they came with. Those of the tenant and of the
+    agent are the staff's business."""
     return {
         each.budget.kind: each.percent
         for each in found
-        if each.budget.whose == Whose.USER
+        if each.budget.whose in {Whose.USER, Whose.TOKEN}
         and not each.is_hard
         and each.budget.kind != LimitKind.SESSIONS
     }

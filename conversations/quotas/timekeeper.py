@@ -33,6 +33,7 @@ REASONS = {
     LimitKind.MONTH_MINUTES: EndReason.BUDGET_EXHAUSTED,
     LimitKind.DAY_SPEND: EndReason.BUDGET_EXHAUSTED,
     LimitKind.MONTH_SPEND: EndReason.BUDGET_EXHAUSTED,
+    LimitKind.TOTAL_SPEND: EndReason.BUDGET_EXHAUSTED,
 }
 
 

@@ -15,7 +15,15 @@ from django.db.models import Count
 from accounts.limits import LimitKind
 from conversations.models import Lease
 from conversations.quotas.parties import Parties, PartyKey
-from conversations.quotas.rules import BY_DAY, BY_MONTH, SPEND, Budget, Use, period_start
+from conversations.quotas.rules import (
+    BY_DAY,
+    BY_MONTH,
+    EVER,
+    SPEND,
+    Budget,
+    Use,
+    period_start,
+)
 from conversations.usage import used_by
 
 Counted = dict[PartyKey, int]
@@ -44,12 +52,12 @@ class UseBook:
 def counted(
     asked: Mapping[LimitKind, Collection[PartyKey]], now: datetime
 ) -> dict[LimitKind, Counted]:
-    """How much of each kind the parties have used: a statement for the places, one for the day
-    and one for the month, as far as they are asked for."""
+    """How much of each kind the parties have used: a statement for the places, one for the day,
+    one for the month and one for what has no end, as far as they are asked for."""
     found: dict[LimitKind, Counted] = {}
     if keys := asked.get(LimitKind.SESSIONS):
         found[LimitKind.SESSIONS] = places({tenant_id for _, tenant_id, _ in keys})
-    for kinds in (BY_DAY, BY_MONTH):
+    for kinds in (BY_DAY, BY_MONTH, EVER):
         wanted = kinds & asked.keys()
         keys = {key for kind in wanted for key in asked[kind]}
         if keys:

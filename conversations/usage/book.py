@@ -82,6 +82,8 @@ def parties_of(record: UsageRecord) -> list[tuple[UsageDay.Whose, UUID]]:
     ]
     if account.user_id is not None:
         parties.append((UsageDay.Whose.USER, account.user_id))
+    if account.token_id is not None:
+        parties.append((UsageDay.Whose.TOKEN, account.token_id))
     return parties
 
 

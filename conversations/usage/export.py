@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import date
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.spreadsheets import Lines, as_text
 from conversations.models import UsageDay
 from conversations.states import TokenKind
 from conversations.usage.money import decimal
@@ -27,8 +27,6 @@ COLUMNS = (
     "cost",
     "currency",
 )
-# A spreadsheet takes a cell that begins so for a formula, and names are people's choice.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Names = Callable[[Collection[UUID]], dict[UUID, str]]
 # Enters the scope that the export was asked for in: it is read while it is sent, outside.
@@ -40,22 +38,10 @@ def csv_lines(
 ) -> Iterator[str]:
     """The lines of the days from `first` to `last`, with a heading. `names` says what the
     subjects are called; one that it does not know has left."""
-    line = _Line()
-    writer = csv.writer(line)
-    writer.writerow(COLUMNS)
-    yield line.text
+    lines = Lines()
+    yield lines.line_of(COLUMNS)
     for row, name in _rows(whose, first, last, names, enter):
-        writer.writerow(_cells(row, name))
-        yield line.text
-
-
-class _Line:
-    """The row that a csv writer has written last."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
+        yield lines.line_of(_cells(row, name))
 
 
 def _rows(
@@ -88,7 +74,7 @@ def _cells(row: UsageDay, name: str) -> list[object]:
     return [
         row.day.isoformat(),
         row.subject,
-        f"'{name}" if name.startswith(_FORMULA) else name,
+        as_text(name),
         f"{line.minutes:.3f}",
         *(getattr(line, kind) for kind in TokenKind),
         line.unpriced_tokens,

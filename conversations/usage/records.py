@@ -24,13 +24,17 @@ _OUTWARDS = {"TEXT": TokenKind.TEXT_OUT, "AUDIO": TokenKind.AUDIO_OUT}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who uses: in which conversation, of whom with which agent, and with which model."""
+    """Who uses: in which conversation, of whom with which agent, and with which model.
+
+    `token_id`: the token that the conversation was begun with, if that has a budget.
+    """
 
     tenant_id: UUID
     conversation_id: UUID
     agent_id: UUID
     user_id: UUID | None
     model: str
+    token_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

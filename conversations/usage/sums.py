@@ -29,8 +29,8 @@ def used_by(
 ) -> dict[tuple[UUID, UUID], Used]:
     """(tenant, subject) -> what it used from the day of `since` (UTC) on, in one statement.
 
-    A subject is the tenant's, an agent's or a user's id. What used nothing is missing. Money is
-    what is known: tokens without a price cost nothing here, see `UsageDay.unpriced_tokens`.
+    A subject is the tenant's, an agent's, a user's or a token's id. What used nothing is missing.
+    Money is what is known: tokens without a price cost nothing, see `UsageDay.unpriced_tokens`.
     """
     rows = (
         UsageDay.objects.filter(tenant__in=tenants, subject__in=subjects, day__gte=day_of(since))

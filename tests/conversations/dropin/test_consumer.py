@@ -10,13 +10,15 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
+from accounts.api_keys import create_api_key
 from accounts.database import in_database
 from accounts.tenancy import tenant_scope
-from conversations.models import Agent, Conversation, Turn
+from conversations.access_tokens import revoke
+from conversations.models import AccessToken, Agent, Conversation, Turn
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
 from live.simulator.speech import hear
 from tests.conversations.dropin.conftest import Server, options
-from tests.live.sdk.node import Driver
+from tests.live.sdk.node import Driver, SdkError
 from tests.live.sdk.test_python import BOOK_SLOT, CONFIG, booked, calls_of, say, turn_of
 from tests.live.sdk.test_python import Turn as Heard
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("shared_database")]
 
 MODEL = "gemini-3.8-live"
+ENDS_WITHIN_S, TOLERANCE_S = 2.0, 2.0
 
 
 def client(server: Server, key: str) -> genai.Client:
@@ -182,6 +185,72 @@ async def test_refusals_have_googles_words(trusting: Server, stage: Stage) -> No
     assert malformed.startswith("1007 None. Invalid session handle")
     text = await refusal_of(trusting, stage.key, response_modalities=[types.Modality.TEXT])
     assert text.startswith("1007 None. The requested combination of response modalities (TEXT)")
+
+
+# --- tokens ------------------------------------------------------------------------------
+
+# What the SDK calls its own `auth_tokens`.
+EXPERIMENTAL = pytest.mark.filterwarnings("ignore::google.genai.errors.ExperimentalWarning")
+
+
+async def minter(stage: Stage) -> str:
+    tenant = stage.cast.acme.tenant
+    return (await in_database(create_api_key, tenant, "server", ["tokens"]))[1]
+
+
+@EXPERIMENTAL
+async def test_python_mints_and_talks_until_it_is_revoked(trusting: Server, stage: Stage) -> None:
+    key = await minter(stage)
+    constraints = types.LiveConnectConstraints(model="shop", config=CONFIG)
+    wanted = types.CreateAuthTokenConfig(uses=1, live_connect_constraints=constraints)
+    minted = await client(trusting, key).aio.auth_tokens.create(config=wanted)
+    assert minted.name is not None
+    token = client(trusting, minted.name)
+    handle = ""
+    async with token.aio.live.connect(model=MODEL, config=CONFIG) as session:
+        await session.send_realtime_input(text="The code word is owl.")
+        async for message in session.receive():
+            update = message.session_resumption_update
+            handle = (update and update.new_handle) or handle
+    with pytest.raises(errors.APIError, match=r"1011 None\. Token has been used too many times"):
+        async with token.aio.live.connect(model=MODEL, config=CONFIG) as session:
+            await turn_of(session)
+    # Going on is no use of it.
+    resumption = types.SessionResumptionConfig(handle=handle)
+    config = CONFIG.model_copy(update={"session_resumption": resumption})
+    async with token.aio.live.connect(model=MODEL, config=config) as session:
+        await session.send_realtime_input(text="What is the code word?")
+        assert "owl" in (await turn_of(session)).said
+        await in_database(revoke_all, stage.agent)
+        async with asyncio.timeout(ENDS_WITHIN_S + TOLERANCE_S):
+            with pytest.raises(errors.APIError, match="1008 None"):
+                await turn_of(session)
+    conversation, _ = await in_database(rows_of, stage.agent)
+    assert conversation.access_token_id is not None
+    assert minted.name.rpartition("_")[2] not in trusting.web.output + trusting.worker.output
+
+
+def revoke_all(agent: Agent) -> None:
+    with tenant_scope(agent.tenant_id):
+        for token in AccessToken.objects.all():
+            revoke(token, "system")
+
+
+async def test_javascript_mints_and_talks(server: Server, stage: Stage, driver: Driver) -> None:
+    key = await minter(stage)
+    name = await driver.create_token(options(server, key), uses=2)
+    config = {"responseModalities": ["AUDIO"], "outputAudioTranscription": {}}
+    assert await driver.connect(options(server, name), "shop", config) == {}
+    await driver.text("Count to three.")
+    assert (await driver.turn()).said == "One, two, three."
+    await driver.close()
+    with pytest.raises(SdkError, match=r"permission|scope"):
+        await driver.create_token(options(server, stage.key), uses=1)
+    assert "BidiGenerateContentConstrained" in server.web.output
+    assert name.rpartition("_")[2] not in server.web.output + server.worker.output
+
+
+# --- what goes -----------------------------------------------------------------------------
 
 
 async def test_a_server_that_goes_says_so_and_another_goes_on(

@@ -20,7 +20,7 @@ JPEG = b"\xff\xd8\xff" + bytes(20) + b"\xff\xd9"
 
 def hearing() -> Hearing:
     names = iter("abcdefgh")
-    return Hearing(lambda: next(names))
+    return Hearing(name=lambda: next(names))
 
 
 def heard(message: dict[str, Any], to: Hearing | None = None) -> list[Any]:

@@ -138,3 +138,21 @@ def test_who_may_not_talk_is_refused(cast: Cast) -> None:
     assert refused(reader).startswith("1008 The caller does not have permission.")
     assert refused("").startswith("1008 Method doesn't allow unregistered callers")
     assert refused("AIza").startswith("1007 API key not valid. Please pass a valid API key.")
+
+
+def test_a_key_for_one_agent_knows_of_no_other(cast: Cast, key: str) -> None:
+    shop, other = make_agent(cast.acme.tenant, "shop"), make_agent(cast.acme.tenant, "other")
+    _, narrow = create_api_key(cast.acme.tenant, "other", ["talk"], agents=[other.pk])
+    # By the name of the model it has its own agent, though another one is older.
+    assert row_of(opened(narrow, "gemini-3.8-live"), other).agent_id == other.pk
+    assert refused(narrow, "models/shop").startswith("1008 models/shop is not found")
+    theirs = opened(key, "models/shop")
+    resumption = {"handle": handle_of(theirs.admitted.conversation_id)}
+    assert refused(narrow, sessionResumption=resumption).endswith("session not found")
+    assert row_of(opened(key, sessionResumption=resumption), shop).agent_id == shop.pk
+
+
+def test_a_key_for_tests_does_not_talk_with_google(cast: Cast) -> None:
+    make_agent(cast.acme.tenant, "shop")
+    _, key = create_api_key(cast.acme.tenant, "CI", ["talk"], is_test=True)
+    assert "This key is for tests" in refused(key)

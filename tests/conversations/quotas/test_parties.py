@@ -1,15 +1,17 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.limits import Limits
-from accounts.tenancy import platform_scope
-from conversations.models import Conversation
+from accounts.tenancy import platform_scope, tenant_scope
+from conversations.models import AccessToken, Conversation
 from conversations.quotas.parties import Parties, parties_of, stack_for, stacks_of
-from conversations.quotas.rules import Whose
+from conversations.quotas.places import LimitReached, check_room
+from conversations.quotas.rules import Whose, bounds_of
 from tests.cast import Cast
-from tests.conversations.quotas.ledger import ids, limit, membership_of, running
-from tests.conversations.talks import make_agent
+from tests.conversations.quotas.ledger import ids, limit, membership_of, running, used
+from tests.conversations.talks import make_agent, make_conversation
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +61,31 @@ def test_many_cost_no_more_statements_than_one(cast: Cast) -> None:
             stacks = stacks_of(loaded)
     assert len(queries) == 1
     assert [stacks[row.pk].user.sessions for row in rows] == [3, 3, 3, 7]
+
+
+def test_a_token_is_a_party_with_limits_of_its_own(cast: Cast) -> None:
+    agent = make_agent(cast.acme.tenant)
+    limit(cast.acme.tenant, length_ms=90_000)
+    now = timezone.now()
+    with tenant_scope(agent.tenant_id):
+        token = AccessToken.objects.create(
+            agent=agent,
+            limits={"length_ms": 60_000, "total_spend_micros": 100_000_000},
+            expires_at=now,
+            new_session_expires_at=now,
+            minted_by="system",
+        )
+        row = make_conversation(agent, None, access_token=token)
+        [loaded] = Conversation.objects.select_related("tenant", "agent", "access_token")
+        stack = stacks_of([loaded])[row.pk]
+        assert stack == stack_for(agent, None, token)
+        assert bounds_of(stack).length_ms == 60_000
+        parties = parties_of(loaded)
+        assert parties.key(Whose.TOKEN) == (Whose.TOKEN, agent.tenant_id, token.pk)
+        used(cast.acme.tenant, token.pk, days_ago=40, spent=60)
+        used(cast.acme.tenant, token.pk, spent=30)
+        check_room(parties, stack)
+        used(cast.acme.tenant, token.pk, days_ago=1, spent=10)
+        with pytest.raises(LimitReached) as reached:
+            check_room(parties, stack)
+    assert reached.value.refusal.message == "You have used up the budget of your visit."

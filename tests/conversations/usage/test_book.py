@@ -72,6 +72,13 @@ def test_a_program_is_no_person(agent: Agent) -> None:
     assert {whose for whose, _ in days()} == {"tenant", "agent"}
 
 
+def test_a_token_with_a_budget_is_a_party(row: Conversation) -> None:
+    token_id = uuid7()
+    account = dataclasses.replace(account_of(row), token_id=token_id)
+    write_usage([a_record(row, 1, account=account)])
+    assert days()["token", token_id].cost_micros == SPOKEN_COSTS
+
+
 def test_what_is_written_again_is_counted_once(row: Conversation) -> None:
     first, second = a_record(row, 1), a_record(row, 2)
     write_usage([first])
