@@ -1,6 +1,5 @@
 """Audit entries as text, for other programs: JSON lines or CSV, a page in memory at a time."""
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from django.db.models import QuerySet
 
 from accounts.audit.chain import FORMS, NEWEST_FORM, chain_scope
 from accounts.audit.models import AuditEntry
+from accounts.spreadsheets import Lines, as_text
 
 PAGE = 1000
 # What a seal covers, and which seal that is.
 COLUMNS = (*FORMS[NEWEST_FORM], "seal_number")
-# A spreadsheet takes a cell that begins so for a formula, and callers choose their user agent.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
@@ -78,22 +76,10 @@ def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
 
 
 def _csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line)
-    writer.writerow(COLUMNS)
-    yield line.text
+    lines = Lines()
+    yield lines.line_of(COLUMNS)
     for row in rows:
-        writer.writerow(_cell(row[name]) for name in COLUMNS)
-        yield line.text
-
-
-class _Line:
-    """The row that a csv writer has written last."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
+        yield lines.line_of(_cell(row[name]) for name in COLUMNS)
 
 
 def _cell(value: Any) -> str:
@@ -101,8 +87,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    text = _plain(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return as_text(_plain(value))
 
 
 def _plain(value: Any) -> str:

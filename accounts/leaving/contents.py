@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.template.loader import render_to_string
 
 from accounts.leaving.decisions import LeftOut, Taken, decision_on, owned_models
-from accounts.leaving.files import ARCHIVES, files_below, folder_of
+from accounts.leaving.files import COPIES, files_below, folder_of
 from accounts.leaving.lines import PAGE, as_lines, pages_of
 from accounts.leaving.zipped import Member
 from accounts.models import Membership, Tenant, User
@@ -107,7 +107,7 @@ class Contents:
         folder = folder_of(self._made.tenant.pk)
         for name in files_below(folder):
             inner = name.removeprefix(f"{folder}/")
-            if not inner.startswith(f"{ARCHIVES}/"):
+            if inner.partition("/")[0] not in COPIES:
                 member = Written(f"files/{inner}")
                 yield member.name, self._noted(member, _pieces(name))
 

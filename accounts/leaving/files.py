@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 
-ARCHIVES = "archives"
+ARCHIVES, EXPORTS = "archives", "exports"
+# What lies there are copies of what is elsewhere.
+COPIES = (ARCHIVES, EXPORTS)
 
 
 def folder_of(tenant_id: UUID) -> str:

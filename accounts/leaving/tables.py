@@ -4,10 +4,12 @@ from accounts.leaving.decisions import leave_out, take
 from accounts.leaving.models import Archive
 from accounts.models import (
     ApiKey,
+    ApiRequest,
     AuditEntry,
     AuditLink,
     AuditSeal,
     Credential,
+    IdempotentRequest,
     Invitation,
     Membership,
 )
@@ -29,7 +31,7 @@ take(
 )
 take(
     ApiKey,
-    *("id", "tenant_id", "name", "prefix", "scopes", "networks", "last_four"),
+    *("id", "tenant_id", "name", "prefix", "scopes", "networks", "last_four", "agents", "is_test"),
     *("expires_at", "revoked_at", "last_used_at", "created_at", "created_by_id"),
     left={"hash": "It checks the key's secret."},
     noun=("API key", "API keys"),
@@ -77,4 +79,11 @@ take(
 )
 take(EmailDomain, "id", "tenant_id", "name", "approved_at")
 take(ProviderIdentity, "id", "tenant_id", "user_id", "issuer", "subject", "created_at")
+take(
+    ApiRequest,
+    *("id", "tenant_id", "request_id", "actor", "method", "route", "status", "code"),
+    *("duration_ms", "at"),
+    noun=("API request", "API requests"),
+)
+leave_out(IdempotentRequest, "Answers kept for a day, for programs that ask again.")
 leave_out(Archive, "It is about files such as this one.")
