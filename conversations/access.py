@@ -1,7 +1,7 @@
 """Whether what let a socket in still holds; who has lost it is let go within two seconds.
 
 The database has the facts. A watch asks it every second about all sockets of its process, in
-at most five statements; so it needs no message that could be lost, whichever process or
+at most six statements; so it needs no message that could be lost, whichever process or
 command has ended a session, a membership, a key or a tenant. Conversations are stopped where
 the access ended, by `stop_conversations`; their hosts see that as they see every stop.
 """
@@ -27,7 +27,7 @@ from accounts.roles import Permission, Role, allows
 from accounts.sign_in import with_second_factor
 from accounts.signals import AccessEnded, access_ended
 from accounts.tenancy import platform_scope
-from conversations.models import Conversation
+from conversations.models import AccessToken, Conversation
 from conversations.states import ConversationState, EndReason
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Loss(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a socket's access rests on: a person's browser session, or a key."""
+    """What a socket's access rests on: a person's browser session, a key, or a token."""
 
     tenant_id: uuid.UUID
     user_id: uuid.UUID | None = None
@@ -52,6 +52,7 @@ class Ground:
     # The stored hash of the password that the session was opened with.
     password: str | None = field(default=None, repr=False)
     api_key_id: uuid.UUID | None = None
+    access_token_id: uuid.UUID | None = None
     # Whether the tenant's own identity provider opened the session.
     by_sign_on: bool = False
     # What the person's role has to allow.
@@ -110,15 +111,17 @@ def losses_among(grounds: Collection[Ground]) -> dict[Ground, Loss]:
 
 
 def _identified(grounds: Iterable[Ground]) -> set[Ground]:
-    """The grounds whose key is still good, or whose session is still open."""
+    """The grounds whose key or token is still good, or whose session is still open."""
     grounds = list(grounds)
     keys = _good_keys({one.api_key_id for one in grounds if one.api_key_id})
+    tokens = _good_tokens({one.access_token_id for one in grounds if one.access_token_id})
     sessions = _open_sessions({one.session_key for one in grounds if one.session_key})
     passwords = _passwords(_people(grounds))
     return {
         one
         for one in grounds
         if one.api_key_id in keys
+        or one.access_token_id in tokens
         or (one.session_key in sessions and (one.user_id, one.password) in passwords)
     }
 
@@ -135,6 +138,11 @@ def _passwords(ids: set[uuid.UUID]) -> set[tuple[uuid.UUID | None, str | None]]:
 def _good_keys(ids: set[uuid.UUID]) -> set[uuid.UUID]:
     now = timezone.now()
     return {key.pk for key in ApiKey.objects.filter(pk__in=ids) if key.is_valid(now)}
+
+
+def _good_tokens(ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    now = timezone.now()
+    return {token.pk for token in AccessToken.objects.filter(pk__in=ids) if token.is_valid(now)}
 
 
 def _open_sessions(keys: set[str]) -> set[str]:

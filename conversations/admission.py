@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -22,14 +23,29 @@ from accounts.callers import (
     caller_from_session,
 )
 from accounts.credentials import is_simulated
-from accounts.failover.choice import credential_in_use
-from accounts.models import User
+from accounts.failover.choice import credential_in_use, usable_ones
+from accounts.models import Credential, User
 from accounts.roles import Permission
 from accounts.session_store import name_of
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
-from conversations.models import Agent, AgentVersion, Conversation, Lease
+from conversations.access_tokens import (
+    NoUseLeft,
+    caller_from_access_token,
+    give_use_back,
+    is_held_by,
+    spend_use,
+    token_behind,
+)
+from conversations.models import (
+    AccessToken,
+    Agent,
+    AgentVersion,
+    Conversation,
+    Lease,
+    TokenState,
+)
 from conversations.quotas.parties import Parties, stack_for
 from conversations.quotas.places import LimitReached, check_room, take_place_again
 from conversations.quotas.rules import Bounds, Refusal, bounds_of
@@ -41,12 +57,13 @@ from conversations.recordings.consent import (
     note_consent,
 )
 from conversations.room import all_full, retry_after_s
-from conversations.states import EndReason
+from conversations.states import EndReason, Medium
 from conversations.versions import draft_of, published_version
 from conversations.whereabouts import Visit
 
 CONSENT_NEEDED = "Talks with this agent are recorded, and nobody has agreed to that here."
 CONSENT_OUTDATED = "What was agreed to has changed in the meantime."
+ALL_MEDIA: Final = frozenset(Medium)
 
 
 class Refused(Exception):
@@ -74,7 +91,7 @@ class Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A socket that may go on, from after (epoch, seq). `watcher`: who looks on at what another
-    person says, as the audit names them; `place`: where they are."""
+    person says, as the audit names them; `place`: where they are; `media`: what it may send."""
 
     conversation_id: uuid.UUID
     hello: p.Hello
@@ -85,6 +102,7 @@ class Admitted:
     is_new: bool = False
     watcher: str = ""
     place: Place = field(default_factory=current_place)
+    media: frozenset[Medium] = ALL_MEDIA
 
 
 def admit(scope: Any, first: p.FirstMessage) -> Admitted:
@@ -110,7 +128,7 @@ def admit_caller(caller: Caller, first: p.FirstMessage, ground: Ground) -> Admit
 
 def identify(scope: Any, key: str | None) -> Caller:
     try:
-        caller = caller_from_api_key(key) if key is not None else caller_from_cookies(scope)
+        caller = known_caller(scope, key)
     except AccessBarred as error:
         raise Refused(p.Close.NOT_ALLOWED, error.code, str(error), error.fix) from None
     if caller is None:
@@ -118,9 +136,38 @@ def identify(scope: Any, key: str | None) -> Caller:
             p.Close.NOT_SIGNED_IN,
             "not-signed-in",
             "You are not signed in, or your session has expired.",
-            "Sign in again, or send a valid API key in the first message.",
+            "Sign in again, or send a valid API key or token in the first message.",
         )
     return caller
+
+
+def known_caller(scope: Any, key: str | None) -> Caller | None:
+    """Who calls, if it is anybody. From a page that is not ours only a token counts, which says
+    itself where it may be used. Raises Refused, and AccessBarred."""
+    if key is not None and (caller := caller_from_access_token(key)) is not None:
+        return caller
+    if not is_own_origin(scope):
+        raise Refused(
+            p.Close.NOT_ALLOWED,
+            "foreign-page",
+            "This page is not one of Parley's, so it may not use what you are signed in with.",
+            "Have its server mint a token for it, and send that in the first message.",
+        )
+    return caller_from_api_key(key) if key is not None else caller_from_cookies(scope)
+
+
+def is_own_origin(scope: Any) -> bool:
+    """Whether a browser's socket comes from one of our own pages.
+
+    Browsers always send Origin, and send cookies along from any page; other clients send
+    none and have to bring a key.
+    """
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if not origin:
+        return True
+    own_host = headers.get(b"host", b"").decode("latin-1")
+    return urlsplit(origin).netloc == own_host or origin in settings.CSRF_TRUSTED_ORIGINS
 
 
 def check_may(caller: Caller, *permissions: Permission) -> None:
@@ -137,7 +184,11 @@ def check_may(caller: Caller, *permissions: Permission) -> None:
 def ground_of(caller: Caller, scope: Any) -> Ground:
     """What the caller's access rests on, to look whether it still holds."""
     if caller.user_id is None:
-        return Ground(caller.tenant_id, api_key_id=caller.api_key_id)
+        return Ground(
+            caller.tenant_id,
+            api_key_id=caller.api_key_id,
+            access_token_id=caller.access_token_id,
+        )
     passwords = User.objects.filter(pk=caller.user_id).values_list("password", flat=True)
     return Ground(
         caller.tenant_id,
@@ -169,22 +220,68 @@ def start(caller: Caller, first: p.Start, ground: Ground) -> Admitted:
     visit = visit_of(caller, first, "take")
     check_capacity(waits=visit.waits)
     agent = Agent.objects.filter(id=as_uuid(first.agent, "agent")).first()
-    if agent is None:
+    if agent is None or not caller.reaches(agent.pk):
         raise not_found("agent")
-    stack = stack_for(agent, caller.user_id)
+    check_simulator(caller)
+    token = token_behind(caller)
+    stack = stack_for(agent, caller.user_id, token)
     terms = agreed_terms(agent, first)
     with transaction.atomic():
-        check_room(Parties(caller.tenant_id, agent.pk, caller.user_id), stack)
+        parties = Parties(caller.tenant_id, agent.pk, caller.user_id, caller.access_token_id)
+        check_room(parties, stack)
+        count_use(token)
         conversation = Conversation.objects.create(
             agent=agent,
             version=version_for(caller, agent, draft=first.draft),
             user_id=caller.user_id,
+            is_test=caller.is_test,
+            access_token=token,
+            end_user=token.end_user if token else "",
+            end_user_name=token.end_user_name if token else "",
         )
         Lease.objects.create(conversation=conversation)
         if terms is not None:
             note_consent(conversation, terms, caller.actor, timezone.now())
-    shown = hello(conversation, bounds_of(stack), visit.mode)
-    return Admitted(conversation.id, shown, 0, 0, ground, visit, is_new=True)
+    shown = hello(conversation, bounds_of(stack), "take")
+    return Admitted(conversation.id, shown, 0, 0, ground, visit, is_new=True, media=media_of(token))
+
+
+def count_use(token: AccessToken | None) -> None:
+    """A conversation is begun with it. Raises Refused."""
+    if token is None:
+        return
+    try:
+        spend_use(token, timezone.now())
+    except NoUseLeft as error:
+        is_used_up = error.state == TokenState.USED_UP
+        raise Refused(
+            p.Close.LIMIT_REACHED,
+            f"token-{error.state}",
+            "The token has begun as many conversations as it may."
+            if is_used_up
+            else "The token begins no conversation any more.",
+            "Ask the application that you came from for a new one.",
+        ) from None
+
+
+def media_of(token: AccessToken | None) -> frozenset[Medium]:
+    """What who came so may send."""
+    return frozenset(map(Medium, token.modalities)) if token and token.modalities else ALL_MEDIA
+
+
+def check_simulator(caller: Caller) -> None:
+    """A key for tests never talks with Google. Raises Refused."""
+    if not caller.is_test:
+        return
+    usable = usable_ones(Credential.objects.all(), timezone.now())
+    if any(is_simulated(row) for row in usable):
+        return
+    raise Refused(
+        p.Close.NOT_ALLOWED,
+        "no-simulator",
+        "This key is for tests, and the organisation has no simulator to talk with.",
+        "Add a credential whose base URL is a simulator's, or use a key that is not for tests.",
+    )
 
 
 def agreed_terms(agent: Agent, first: p.Start) -> Terms | None:
@@ -216,25 +313,27 @@ def version_for(caller: Caller, agent: Agent, *, draft: bool) -> AgentVersion:
 def resume(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
     """The person who began a conversation continues it; a key continues its own tenant's."""
     check_may(caller, Permission.TALK)
-    conversation = find(first, caller.user_id)
+    conversation = find(first, caller, caller.user_id)
     visit = visit_of(caller, first, first.mode)
-    stack = stack_for(conversation.agent, conversation.user_id)
+    stack = stack_for(conversation.agent, conversation.user_id, conversation.access_token)
     with transaction.atomic():
         take_place_again(conversation, stack)
-    shown = hello(conversation, bounds_of(stack), visit.mode)
-    return Admitted(conversation.id, shown, first.epoch, first.seq, ground, visit)
+    shown = hello(conversation, bounds_of(stack), first.mode)
+    media = media_of(token_behind(caller))
+    return Admitted(conversation.id, shown, first.epoch, first.seq, ground, visit, media=media)
 
 
 def observe(caller: Caller, first: p.Resume, ground: Ground) -> Admitted:
     """Reviewers look on at their tenant's conversations, which is noted; others at their own."""
     check_may(caller, Permission.TALK, Permission.REVIEW_CONVERSATIONS)
     reviews = caller.may(Permission.REVIEW_CONVERSATIONS)
-    conversation = find(first, None if reviews else caller.user_id)
-    stack = stack_for(conversation.agent, conversation.user_id)
+    conversation = find(first, caller, None if reviews else caller.user_id)
+    stack = stack_for(conversation.agent, conversation.user_id, conversation.access_token)
     shown = hello(conversation, bounds_of(stack), "observe")
     visit = visit_of(caller, first, "observe")
     admitted = Admitted(conversation.id, shown, first.epoch, first.seq, ground, visit)
-    if caller.user_id is not None and caller.user_id == conversation.user_id:
+    # Who came with a token finds nobody else's.
+    if caller.access_token_id or (caller.user_id and caller.user_id == conversation.user_id):
         return admitted
     record("conversation.watched", conversation, actor=caller.actor)
     if caller.user_id is not None:
@@ -249,17 +348,25 @@ def note_departure(admitted: Admitted) -> None:
             record("conversation.watch-ended", conversation, actor=admitted.watcher)
 
 
-def find(first: p.Resume, user_id: uuid.UUID | None) -> Conversation:
-    """The tenant's conversation, of that person if one is given. Raises Refused."""
-    found = Conversation.objects.select_related("agent").filter(
+def find(first: p.Resume, caller: Caller, user_id: uuid.UUID | None) -> Conversation:
+    """The tenant's conversation that the caller may know of, of that person if one is given.
+    Raises Refused."""
+    found = Conversation.objects.select_related("agent", "access_token").filter(
         id=as_uuid(first.conversation, "conversation")
     )
     if user_id is not None:
         found = found.filter(user_id=user_id)
     conversation: Conversation | None = found.first()
-    if conversation is None:
+    if conversation is None or not is_open_to(caller, conversation):
         raise not_found("conversation")
     return conversation
+
+
+def is_open_to(caller: Caller, conversation: Conversation) -> bool:
+    """Whether a caller of the same tenant may know of it: some are for certain agents, or tests,
+    or for one user of the tenant's application."""
+    is_of_kind = caller.reaches(conversation.agent_id) and caller.is_test <= conversation.is_test
+    return is_of_kind and is_held_by(caller, conversation)
 
 
 def visit_of(caller: Caller, first: p.FirstMessage, mode: p.Mode) -> Visit:
@@ -283,6 +390,8 @@ def give_back(admitted: Admitted) -> Refused:
     with platform_scope("no room for a conversation"), transaction.atomic():
         if admitted.is_new and Lease.objects.drop_unhosted(admitted.conversation_id):
             Conversation.objects.get(id=admitted.conversation_id).end(EndReason.CAPACITY_FULL)
+            if admitted.ground.access_token_id is not None:
+                give_use_back(admitted.ground.access_token_id)
         return no_room(retry_after_s())
 
 
@@ -299,10 +408,11 @@ def no_room(retry_after_s: int) -> Refused:
 def hello(conversation: Conversation, bounds: Bounds, mode: p.Mode) -> p.Hello:
     agent = conversation.agent
     credential = credential_in_use(timezone.now())
+    simulated = credential is not None and is_simulated(credential)
     return p.Hello(
         conversation=str(conversation.id),
         agent=p.AgentCard(id=str(agent.id), name=agent.name),
-        simulated=credential is not None and is_simulated(credential),
+        simulated=simulated or conversation.is_test,
         limits=p.Limits(
             text_chars=min(bounds.message_chars or p.TEXT_CHARS, p.TEXT_CHARS),
             texts_per_min=bounds.messages_per_min,

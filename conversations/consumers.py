@@ -1,8 +1,8 @@
 """The live socket: `/ws/conversations/`, `parley.v1`.
 
-A consumer here is one socket. Before it accepts, it looks at the origin; then it accepts and
-checks who calls, so that a refusal is an error the page can show. After that it only hands
-frames on: from the link to the socket, from the socket to the link.
+A consumer here is one socket. It accepts and checks who calls, and from which page, so that a
+refusal is an error the page can show. After that it only hands frames on: from the link to the
+socket, from the socket to the link.
 
 It stays a Channels consumer, with a receive loop of its own: the stock `dispatch` makes a
 thread hop and a task for each message, which couples all sockets of the process to one
@@ -15,21 +15,21 @@ import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from channels.consumer import AsyncConsumer
-from django.conf import settings
 from django.db import Error as DatabaseError
 
 from accounts.database import in_database
 from conversations import protocol as p
-from conversations.access import Ground, Loss
+from conversations.access import Ground
 from conversations.admission import Admitted, Refused, admit, give_back, note_departure
 from conversations.attachment import Attachment, Closed, Dismissed, Switchboard
+from conversations.dismissals import DISMISSALS, LOSSES
 from conversations.quotas.bucket import TokenBucket
 from conversations.socket import Disconnected, Socket, Unacknowledged, explain
+from conversations.states import Medium
 from conversations.whereabouts import NoRoom
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,11 @@ TOO_MANY_PICTURES = p.Error(
     fix="Send one picture a second.",
     retry_after_s=1,
 )
+NOT_THIS_MEDIUM = p.Error(
+    code="not-this-medium",
+    message="The token is not for sending that.",
+    fix="Send only what the token's `modalities` say.",
+)
 WORKER_BEHIND = p.Error(
     code="worker-behind",
     message="Your message was not taken: nobody hosts the conversation right now.",
@@ -94,35 +99,6 @@ STORE_AWAY = (
     "Parley's store does not answer right now. Conversations that run go on.",
     "Try again in a moment.",
 )
-LOSSES = {
-    Loss.IDENTITY: (
-        p.Close.NOT_SIGNED_IN,
-        "not-signed-in",
-        "You are not signed in any more, or the API key was revoked.",
-        "Sign in again, or use a valid API key.",
-    ),
-    Loss.RIGHT: (
-        p.Close.NOT_ALLOWED,
-        "not-allowed",
-        "You may not talk to agents here any more.",
-        "Ask an admin of your organisation.",
-    ),
-}
-
-DISMISSALS = {
-    p.STREAM_TAKEN: (
-        p.Close.OPENED_ELSEWHERE,
-        "opened-elsewhere",
-        "This conversation was opened in another tab or on another device.",
-        "Take it back here, or go on there.",
-    ),
-    p.STREAM_CROWDED: (
-        p.Close.LIMIT_REACHED,
-        "too-many-observers",
-        "As many people as may are looking on at this conversation.",
-        "Try again when one of them has left.",
-    ),
-}
 
 
 class TooManyErrors(Exception):
@@ -143,7 +119,7 @@ class ConversationConsumer(AsyncConsumer):
         self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         socket = Socket(receive, send)
-        if not is_own_origin(scope) or ConversationConsumer.strangers >= MAX_STRANGERS:
+        if ConversationConsumer.strangers >= MAX_STRANGERS:
             await socket.close(p.Close.NOT_ALLOWED)  # before accepting: HTTP 403
             return
         with suppress(Disconnected):
@@ -215,7 +191,7 @@ class ConversationConsumer(AsyncConsumer):
             return
         tasks = [
             asyncio.create_task(self._down(socket, attachment), name="socket down"),
-            asyncio.create_task(self._up(socket, attachment), name="socket up"),
+            asyncio.create_task(self._up(socket, attachment, admitted.media), name="socket up"),
             asyncio.create_task(self._watch(socket), name="socket heartbeat"),
             asyncio.create_task(self._watch_access(admitted.ground), name="socket access"),
             asyncio.create_task(self._let_move(socket), name="socket moves"),
@@ -260,7 +236,7 @@ class ConversationConsumer(AsyncConsumer):
             await socket.send_frame(frame, attachment.stream)
         await socket.close(p.Close.NORMAL, "ended")
 
-    async def _up(self, socket: Socket, attachment: Attachment) -> None:
+    async def _up(self, socket: Socket, attachment: Attachment, media: frozenset[Medium]) -> None:
         frames = TokenBucket(per_s=FRAMES_PER_S, burst=FRAMES_AT_ONCE, now=socket.heard_at)
         pictures = TokenBucket(per_s=PICTURES_PER_S, burst=PICTURES_AT_ONCE, now=socket.heard_at)
         while True:
@@ -268,15 +244,19 @@ class ConversationConsumer(AsyncConsumer):
             if frames.take(socket.heard_at, 1 + len(frame) // FRAME_UNIT_BYTES):
                 await self._complain(socket, TOO_FAST)
             elif isinstance(frame, str):
-                await self._take_text(socket, attachment, frame)
+                await self._take_text(socket, attachment, frame, media)
             elif frame[:1] == PICTURE_KIND and pictures.take(socket.heard_at):
                 await self._complain(socket, TOO_MANY_PICTURES)
+            elif (Medium.IMAGE if frame[:1] == PICTURE_KIND else Medium.AUDIO) not in media:
+                await self._complain(socket, NOT_THIS_MEDIUM)
             else:
                 await self._take_binary(socket, attachment, frame)
             if (gap := attachment.held.lost.tell(socket.heard_at)) is not None:
                 await socket.send(gap)
 
-    async def _take_text(self, socket: Socket, attachment: Attachment, frame: str) -> None:
+    async def _take_text(
+        self, socket: Socket, attachment: Attachment, frame: str, media: frozenset[Medium]
+    ) -> None:
         if len(frame) > p.FRAME_BYTES:
             await self._complain(socket, FRAME_TOO_BIG)
             return
@@ -292,6 +272,8 @@ class ConversationConsumer(AsyncConsumer):
                 await socket.send(p.Pong())
             case _ if attachment.role == "observer":
                 await self._complain(socket, p.READ_ONLY)
+            case p.SendText() if Medium.TEXT not in media:
+                await self._complain(socket, NOT_THIS_MEDIUM)
             case _:
                 if not await attachment.send(p.encode(message)):
                     await socket.send(WORKER_BEHIND)
@@ -342,17 +324,3 @@ def is_client_message(frame: str | bytes) -> bool:
     except msgspec.MsgspecError:
         return False
     return True
-
-
-def is_own_origin(scope: Any) -> bool:
-    """Whether a browser's socket comes from one of our own pages.
-
-    Browsers always send Origin, and send cookies along from any page; other clients send
-    none and have to bring a key.
-    """
-    headers = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin:
-        return True
-    own_host = headers.get(b"host", b"").decode("latin-1")
-    return urlsplit(origin).netloc == own_host or origin in settings.CSRF_TRUSTED_ORIGINS

@@ -2,6 +2,7 @@
 
 from accounts.leaving.decisions import leave_out, take
 from conversations.models import (
+    AccessToken,
     Agent,
     AgentTool,
     AgentVersion,
@@ -10,8 +11,13 @@ from conversations.models import (
     Consent,
     Conversation,
     Event,
+    Export,
+    ExportPart,
+    ExportSchedule,
     Lease,
+    Note,
     Recording,
+    Tag,
     ToolCall,
     ToolServer,
     Turn,
@@ -28,6 +34,13 @@ _AMOUNTS = (
 take(BudgetNotice, "id", "tenant_id", "subject", "kind", "since", "is_hard", "created_at")
 take(UsageDay, "id", "tenant_id", "whose", "subject", "day", *_AMOUNTS)
 take(Usage, "id", "tenant_id", "conversation_id", "epoch", "number", "day", "model", *_AMOUNTS)
+take(
+    Note,
+    *("id", "tenant_id", "conversation_id", "turn_id", "text", "written_by", "created_at"),
+    *("changed_by", "changed_at"),
+    noun=("note", "notes"),
+)
+take(Tag, "id", "tenant_id", "conversation_id", "name", "added_by", "created_at")
 take(
     Turn,
     *("id", "tenant_id", "conversation_id", "epoch", "first_seq", "last_seq", "speaker", "state"),
@@ -48,13 +61,31 @@ leave_out(Lease, "Which worker hosts a conversation now. It holds a secret of Go
 take(
     ToolCall,
     *("id", "tenant_id", "conversation_id", "call", "name", "epoch", "state", "response"),
-    *("summary", "created_at", "ended_at"),
+    *("answer_by", "summary", "created_at", "ended_at"),
 )
 take(
     Conversation,
     *("id", "tenant_id", "agent_id", "version_id", "user_id", "state", "started_at", "ended_at"),
-    *("end_reason", "stop_reason", "first_words", "last_epoch", "last_seq"),
+    *(
+        "end_reason",
+        "stop_reason",
+        "first_words",
+        "last_epoch",
+        "last_seq",
+        "is_test",
+        "wishes",
+        "access_token_id",
+        "end_user",
+        "end_user_name",
+    ),
     noun=("conversation", "conversations"),
+)
+take(
+    AccessToken,
+    *("id", "tenant_id", "kind", "agent_id", "prefix", "last_four", "uses", "used", "expires_at"),
+    *("new_session_expires_at", "origins", "modalities", "limits", "setup", "field_mask"),
+    *("end_user", "end_user_name", "is_test", "minted_by", "created_at", "revoked_at"),
+    left={"hash": "It stands for a secret."},
 )
 _OF_ANY_TOOL = (
     *("id", "tenant_id", "agent_id", "is_on", "behavior", "scheduling", "timeout_ms", "url"),
@@ -83,6 +114,22 @@ take(
 take(
     Agent,
     *("id", "tenant_id", "slug", "name", "description", "prompt", "model", "voice", "modality"),
-    *("recording", "limits", "created_at"),
+    *("recording", "open_to_callers", "limits", "created_at"),
     noun=("agent", "agents"),
+)
+leave_out(ExportPart, "A piece of an export that is being made.")
+take(
+    Export,
+    *("id", "tenant_id", "format", "is_redacted", "wanted", "state", "fault", "asked_by"),
+    *("asked_at", "schedule_id", "due_at", "keep_days", "conversations_done", "turns_done"),
+    *("conversations_expected", "turns_expected", "bytes", "sha256", "ready_at", "expires_at"),
+    left={
+        **dict.fromkeys(("holder", "lease_until", "tries"), "Who works on it now."),
+        "file": "It is a copy of what is in this archive.",
+    },
+)
+take(
+    ExportSchedule,
+    *("id", "tenant_id", "name", "is_on", "every", "hour", "formats", "is_redacted", "wanted"),
+    *("keep_days", "next_at", "asked_by", "created_at"),
 )

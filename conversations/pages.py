@@ -17,12 +17,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.audit import record
 from accounts.callers import ACTIVE_TENANT, Caller, memberships_of
-from accounts.models import AuditEntry, User
+from accounts.models import User
 from accounts.pages import tenant_is_simulated
 from accounts.pagination import UncountedPage, UncountedPaginator
 from accounts.roles import Permission, allows
@@ -30,6 +29,7 @@ from accounts.sign_in import user_of
 from accounts.tenancy import platform_scope
 from conversations.models import Agent, AgentVersion, Conversation
 from conversations.recordings.consent import terms_of
+from conversations.recordings.listening import record_listening
 from conversations.recordings.mix import mix_of
 from conversations.recordings.serving import sound_answer
 from conversations.states import ConversationState, Speaker
@@ -38,9 +38,6 @@ from conversations.versions import draft_of
 
 RECENT = 5
 PAGE_SIZE = 25
-# Who listens on within this time is listening still.
-LISTENING_IS_ONE = timedelta(minutes=10)
-LISTENED = "recording.played"
 SOCKET_PATH = "/ws/conversations/"
 # Stands where the page puts a conversation's id, since it learns that from the socket.
 ID_PLACE = "__id__"
@@ -143,6 +140,7 @@ def talk_page(
             "history": reverse("history"),
             "lobby": reverse("lobby"),
             "back": back or reverse("lobby"),
+            "api": reverse("api-conversations"),
         },
         "observes": observes,
         # What the page calls who talks to the agent.
@@ -156,7 +154,7 @@ def talk_page(
 
 def person_of(current: Conversation) -> str:
     """Who talks, for others; a program talks for somebody it knows."""
-    return current.user.get_full_name() if current.user else "Visitor"
+    return current.user.get_full_name() if current.user else current.end_user_name or "Visitor"
 
 
 def transcript_page(request: HttpRequest, caller: Caller, found: Conversation) -> HttpResponse:
@@ -183,7 +181,7 @@ def player_of(found: Conversation) -> dict[str, Any] | None:
 def named_turns(found: Conversation) -> list[dict[str, Any]]:
     """The turns in order, each with `speaker_name`: what the reader calls who spoke."""
     names = {
-        Speaker.USER: found.user.name if found.user else "",
+        Speaker.USER: found.user.name if found.user else found.end_user_name,
         Speaker.AGENT: found.agent.name,
     }
     return [
@@ -213,17 +211,8 @@ def recording(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponseB
     if mix is None:
         raise Http404
     if not is_own:
-        record_listening(found, caller)
+        record_listening(found, caller.actor)
     return sound_answer(mix, request.headers.get("Range", ""))
-
-
-def record_listening(found: Conversation, caller: Caller) -> None:
-    """Note who listens: once, though a player asks for one piece after another."""
-    since = timezone.now() - LISTENING_IS_ONE
-    subject = {"object_type": found._meta.label_lower, "object_id": str(found.pk)}
-    of_it = AuditEntry.objects.filter(**subject)
-    if not of_it.filter(action=LISTENED, actor=caller.actor, at__gt=since).exists():
-        record(LISTENED, found, actor=caller.actor)
 
 
 @login_required

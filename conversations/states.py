@@ -65,6 +65,14 @@ class EndReason(StrEnum):
     NETWORK_LOST = "network-lost"
 
 
+class Medium(StrEnum):
+    """What a person may send, by its kind."""
+
+    TEXT = "text"
+    AUDIO = "audio"
+    IMAGE = "image"
+
+
 class ToolKind(StrEnum):
     """Who answers a tool's calls."""
 

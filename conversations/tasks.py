@@ -12,7 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.tenancy import platform_scope
-from conversations.models import Conversation, Event, Lease, Turn
+from conversations.access_tokens import forget_old_tokens  # noqa: F401 - Celery looks here
+from conversations.ending import record_end
+from conversations.exports.jobs import make_export  # noqa: F401 - Celery looks here
+from conversations.exports.schedules import ask_for_due_exports  # noqa: F401 - as well
+from conversations.exports.sweeping import sweep_export_files, sweep_exports  # noqa: F401
+from conversations.models import Conversation, Lease
 from conversations.recordings.deleting import (  # noqa: F401 - Celery looks here
     delete_old_recordings,
     sweep_recordings,
@@ -81,20 +86,6 @@ def close_abandoned(conversation: Conversation, cutoff: datetime) -> bool:
         reason = conversation.stop_reason or EndReason.NETWORK_LOST
         if not ended.update(state=ConversationState.ENDED, ended_at=ended_at, end_reason=reason):
             return False
-        record_end(conversation, reason, ended_at - conversation.started_at)
+        after = ended_at - conversation.started_at
+        record_end(conversation, reason, conversation.lease.epoch, after)
     return True
-
-
-def record_end(conversation: Conversation, reason: str, after: timedelta) -> None:
-    """Close what was left open, as the host would have done with its last event."""
-    Turn.objects.filter(conversation=conversation).close_open_ones()
-    Event.objects.create(
-        tenant_id=conversation.tenant_id,
-        conversation=conversation,
-        # The lease is gone, so no worker will ever write under this epoch.
-        epoch=conversation.lease.epoch + 1,
-        seq=1,
-        kind="ended",
-        ms=int(after.total_seconds() * 1000),
-        data={"reason": reason},
-    )

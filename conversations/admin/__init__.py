@@ -2,11 +2,13 @@
 
 from conversations.admin import (
     agents,
+    exports,
     home,
     limits,
     prices,
     records,
     suspension,
+    tokens,
     tools,
     usage,
     workers,
@@ -14,11 +16,13 @@ from conversations.admin import (
 
 __all__ = [
     "agents",
+    "exports",
     "home",
     "limits",
     "prices",
     "records",
     "suspension",
+    "tokens",
     "tools",
     "usage",
     "workers",

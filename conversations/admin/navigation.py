@@ -10,6 +10,7 @@ from django.urls import reverse
 from accounts.admin.visitors import caller_of, is_operator
 from accounts.models import (
     ApiKey,
+    ApiRequest,
     AuditEntry,
     Credential,
     CredentialRotation,
@@ -19,10 +20,13 @@ from accounts.models import (
     User,
 )
 from conversations.models import (
+    AccessToken,
     Agent,
     AgentTool,
     AllowedHost,
     Conversation,
+    Export,
+    ExportSchedule,
     Price,
     ToolServer,
     UsageDay,
@@ -38,6 +42,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
             ("Tools", "construction", AgentTool),
             ("MCP servers", "hub", ToolServer),
             ("Conversations", "forum", Conversation),
+            ("Exports", "download", Export),
+            ("Export schedules", "event_repeat", ExportSchedule),
         ),
     ),
     (
@@ -46,6 +52,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
             ("Credentials", "key", Credential),
             ("Key rotations", "autorenew", CredentialRotation),
             ("API keys", "terminal", ApiKey),
+            ("Tokens", "confirmation_number", AccessToken),
+            ("API requests", "receipt_long", ApiRequest),
             ("Allowed hosts", "public", AllowedHost),
             ("Members", "group", Membership),
             ("Users", "person", User),

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from conversations.models import Agent, Conversation, Turn
-from conversations.states import ConversationState, EndReason
+from conversations.models import Agent, Conversation, Tag, Turn
+from conversations.states import EndReason
 
 
 class AgentRefSerializer(serializers.ModelSerializer[Agent]):
     class Meta:
         model = Agent
         fields = ["id", "name"]
+
+
+class EndUserSerializer(serializers.Serializer[Any]):
+    """A user of the application: its own id for them, which stays the same, and a name."""
+
+    id = serializers.CharField(max_length=128)
+    name = serializers.CharField(max_length=150, required=False, default="", allow_blank=True)
+
+
+def end_user_of(row: Any) -> dict[str, str] | None:
+    """Of a conversation or a token, whom an application held or made it for."""
+    return {"id": row.end_user, "name": row.end_user_name} if row.end_user else None
 
 
 class EndReasonField(serializers.ChoiceField):
@@ -35,10 +47,15 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     user = serializers.EmailField(
         source="user.email", read_only=True, allow_null=True, default=None
     )
+    end_user = serializers.SerializerMethodField(
+        help_text="Of the application's users the one whose token it was begun with."
+    )
     end_reason = EndReasonField()
     duration_ms = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="Milliseconds; null until it has ended."
     )
+
+    tags = serializers.SlugRelatedField[Tag](slug_field="name", many=True, read_only=True)
 
     class Meta:
         model = Conversation
@@ -46,14 +63,21 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
             "id",
             "agent",
             "user",
+            "end_user",
             "state",
             "started_at",
             "ended_at",
             "duration_ms",
             "end_reason",
             "first_words",
+            "is_test",
+            "tags",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(EndUserSerializer(allow_null=True))
+    def get_end_user(self, row: Conversation) -> dict[str, str] | None:
+        return end_user_of(row)
 
 
 class TurnSerializer(serializers.ModelSerializer[Turn]):
@@ -72,16 +96,3 @@ class TurnSerializer(serializers.ModelSerializer[Turn]):
             "start_ms": {"help_text": "Milliseconds since the conversation began."},
             "end_ms": {"help_text": "Milliseconds since it began; null while not known."},
         }
-
-
-class ConversationFilterSerializer(serializers.Serializer[Any]):
-    """The filters of the list."""
-
-    agent = serializers.UUIDField(required=False, help_text="Id of an agent.")
-    state = serializers.ChoiceField(
-        choices=[str(state) for state in ConversationState], required=False
-    )
-
-    def lookups(self) -> dict[str, uuid.UUID | str]:
-        names = {"agent": "agent_id", "state": "state"}
-        return {names[name]: value for name, value in self.validated_data.items()}

@@ -1,8 +1,11 @@
 """What is kept of a conversation: who may talk to which agent, what was said, who hosts it."""
 
+from conversations.models.access_tokens import AccessToken, TokenState
 from conversations.models.agents import Agent, AgentVersion
+from conversations.models.annotations import Note, Tag
 from conversations.models.calls import ToolCall
 from conversations.models.conversation import Conversation, Event
+from conversations.models.exports import Export, ExportFormat, ExportPart, ExportSchedule
 from conversations.models.leases import LEASE_TERM, Claim, Lease
 from conversations.models.recordings import Consent, Recording
 from conversations.models.tools import AgentTool, AllowedHost, ToolServer
@@ -12,6 +15,7 @@ from conversations.models.workers import WorkerProcess
 
 __all__ = [
     "LEASE_TERM",
+    "AccessToken",
     "Agent",
     "AgentTool",
     "AgentVersion",
@@ -22,9 +26,16 @@ __all__ = [
     "Consent",
     "Conversation",
     "Event",
+    "Export",
+    "ExportFormat",
+    "ExportPart",
+    "ExportSchedule",
     "Lease",
+    "Note",
     "Price",
     "Recording",
+    "Tag",
+    "TokenState",
     "ToolCall",
     "ToolServer",
     "Turn",

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.tenancy import TenantOwned
+from conversations.models.access_tokens import AccessToken
 from conversations.models.agents import Agent, AgentVersion
 from conversations.models.choices import choices
 from conversations.states import ConversationState, EndReason
@@ -26,11 +27,25 @@ class Conversation(TenantOwned):
     user = models.ForeignKey(
         "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # What a program's own user began it with, whose limits it keeps.
+    access_token = models.ForeignKey(
+        AccessToken,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="conversations",
+    )
+    # The program's own user: its own id for them, and what they are called there.
+    end_user = models.CharField(max_length=128, blank=True, editable=False)
+    end_user_name = models.CharField(max_length=150, blank=True, editable=False)
     state = models.CharField(
         max_length=10, choices=choices(ConversationState), default=ConversationState.WAITING
     )
     # A `conversations.wishes.Wishes`: what the program that opened it asked for and was allowed.
     wishes = models.JSONField(default=dict, blank=True, editable=False)
+    # Begun with a key for tests: it talks with a simulator only.
+    is_test = models.BooleanField(default=False, editable=False)
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=24, choices=choices(EndReason), blank=True)
@@ -44,6 +59,19 @@ class Conversation(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="conversation_of_tenant"),
             models.Index(fields=["tenant", "user", "-id"], name="conversation_of_user"),
+            models.Index(fields=["tenant", "agent", "-id"], name="conversation_of_agent"),
+            models.Index(fields=["tenant", "end_reason", "-id"], name="conversation_by_reason"),
+            models.Index(fields=["tenant", "started_at"], name="conversation_by_start"),
+            models.Index(
+                fields=["tenant", "state", "-id"],
+                name="conversation_open",
+                condition=~models.Q(state=ConversationState.ENDED),
+            ),
+            models.Index(
+                fields=["tenant", "end_user", "-id"],
+                name="conversation_of_end_user",
+                condition=~models.Q(end_user=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -52,6 +80,13 @@ class Conversation(TenantOwned):
     @property
     def agent_name(self) -> str:
         return self.agent.name
+
+    @property
+    def person(self) -> str:
+        """Who talks, as staff name them; "" for a program that does not say whom it talks for."""
+        if self.user is not None:
+            return self.user.email
+        return self.end_user_name or self.end_user
 
     @property
     def duration_ms(self) -> int | None:

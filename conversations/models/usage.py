@@ -60,16 +60,18 @@ class Usage(Amounts, TenantOwned):
 
 
 class UsageDay(Amounts, TenantOwned):
-    """What the tenant, one of its agents, or one of its people used on one day of UTC.
+    """What the tenant, one of its agents, people or tokens used on one day of UTC.
 
     It stays when conversations are deleted: it is what was billed. So `subject`, the tenant's,
-    agent's or user's id, is no foreign key.
+    agent's, user's or token's id, is no foreign key.
     """
 
     class Whose(models.TextChoices):
         TENANT = "tenant", "Organisation"
         AGENT = "agent", "Agent"
         USER = "user", "Person"
+        # Of tokens that have a budget, and only of these.
+        TOKEN = "token", "Token"
 
     whose = models.CharField(max_length=6, choices=Whose.choices)
     subject = models.UUIDField()

@@ -23,8 +23,11 @@ class Unsatisfiable(Exception):
     """The range lies behind the end."""
 
 
-def asked_range(header: str, total: int) -> tuple[int, int] | None:
-    """The bytes from the first number to before the second one; None if all are to be sent.
+def asked_range(
+    header: str, total: int, *, most: int | None = RANGE_BYTES
+) -> tuple[int, int] | None:
+    """The bytes from the first number to before the second one, at most so many; None if all are
+    to be sent.
 
     Several ranges, and what nobody can read, are answered by everything, as RFC 9110 allows.
     Raises Unsatisfiable.
@@ -42,7 +45,7 @@ def asked_range(header: str, total: int) -> tuple[int, int] | None:
     stop = min(stop, total)
     if start >= stop:
         raise Unsatisfiable
-    return start, min(stop, start + RANGE_BYTES)
+    return start, stop if most is None else min(stop, start + most)
 
 
 def sound_answer(mix: Mix, range_header: str) -> HttpResponseBase:

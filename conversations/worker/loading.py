@@ -16,7 +16,7 @@ from accounts.failover.line import Line, best_line
 from accounts.failover.pacing import take_place
 from accounts.tenancy import platform_scope
 from conversations import protocol as p
-from conversations.models import Agent, Claim, Conversation, Lease, Turn
+from conversations.models import Claim, Conversation, Lease, Turn
 from conversations.quotas.running import UNLIMITED, standings
 from conversations.quotas.timekeeper import Standing
 from conversations.recordings.consent import is_recorded
@@ -26,7 +26,7 @@ from conversations.tools.ledger import Host, LeftCall, give_up
 from conversations.tools.toolbox import Toolbox, toolbox_of
 from conversations.transcripts.picture import load_picture
 from conversations.usage.records import Account
-from conversations.versions import as_talked_to
+from conversations.versions import as_talked_to, session_config
 from conversations.wishes import from_stored, with_wishes
 from conversations.worker.said import open_questions
 
@@ -47,6 +47,7 @@ class Case:
     line: Line
     standing: Standing = UNLIMITED
     is_recorded: bool = False
+    is_test: bool = False
     toolbox: Toolbox = field(default_factory=Toolbox)
     lost_calls: Sequence[LeftCall] = ()
 
@@ -74,15 +75,15 @@ def claim(conversation_id: uuid.UUID, worker: str, address: str) -> Case | None:
 def load(claim: Claim) -> Case:
     with transaction.atomic():
         close_older_turns(claim)
-        conversation = Conversation.objects.select_related("agent", "version", "lease").get(
-            id=claim.conversation_id
-        )
+        conversation = Conversation.objects.select_related(
+            "agent", "version", "lease", "access_token"
+        ).get(id=claim.conversation_id)
         picture = load_picture(conversation)
     agent = as_talked_to(conversation)
     wishes = from_stored(conversation.wishes)
     toolbox = toolbox_of(agent, wishes.functions)
     picture.state = ConversationState.WAITING
-    line = best_line(claim.tenant_id, timezone.now())
+    line = best_line(claim.tenant_id, timezone.now(), for_tests=conversation.is_test)
     put_on(claim.conversation_id, claim.epoch, line)
     return Case(
         conversation_id=claim.conversation_id,
@@ -93,10 +94,11 @@ def load(claim: Claim) -> Case:
         picture=picture,
         age_s=(timezone.now() - conversation.started_at).total_seconds(),
         handle=conversation.lease.open_handle(),
-        config=with_wishes(session_config(agent, toolbox), wishes),
+        config=with_wishes(session_config(agent, toolbox.declarations), wishes),
         line=line,
         standing=standings([claim.conversation_id])[claim.conversation_id],
         is_recorded=is_recorded(conversation),
+        is_test=conversation.is_test,
         toolbox=toolbox,
         lost_calls=lost_calls(claim, conversation, picture),
     )
@@ -132,18 +134,21 @@ def change_line(case: Case, failure: Failure, now: datetime) -> Change:
     failed = case.line
     with platform_scope("a credential failed"):
         note_failure(failed.credential_id, failed.version, failure, now)
-        line = best_line(case.tenant_id, now, without=failed)
+        line = best_line(case.tenant_id, now, without=failed, for_tests=case.is_test)
         put_on(case.conversation_id, case.epoch, line)
         return Change(line, take_place(line.credential_id, now))
 
 
 def account_of(conversation: Conversation) -> Account:
+    token = conversation.access_token
+    has_budget = token is not None and "total_spend_micros" in token.limits
     return Account(
         tenant_id=conversation.tenant_id,
         conversation_id=conversation.pk,
         agent_id=conversation.agent_id,
         user_id=conversation.user_id,
         model=conversation.agent.model,
+        token_id=conversation.access_token_id if has_budget else None,
     )
 
 
@@ -167,13 +172,3 @@ def live_session(
         unanswered=unanswered,
     )
     return live.LiveSession(session, live.Dialer(endpoint=case.line.endpoint, auth=case.line.auth))
-
-
-def session_config(agent: Agent, toolbox: Toolbox) -> live.SessionConfig:
-    return live.SessionConfig(
-        model=agent.model,
-        system_instruction=agent.prompt,
-        voice=agent.voice,
-        modalities=(agent.modality,),
-        tools=toolbox.declarations,
-    )

@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.api_keys import create_api_key, revoke_api_key
+from accounts.callers import Caller
 from accounts.database import in_database
 from accounts.models import ApiKey, Membership, Tenant, User
 from accounts.signals import AccessEnded
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations.access import AccessWatch, Ground, Loss, losses_among, stop_conversations
-from conversations.models import Agent, Conversation
+from conversations.access_tokens import Wanted, mint, revoke
+from conversations.models import AccessToken, Agent, Conversation
 from conversations.states import ConversationState, EndReason
 from tests.cast import Cast
 from tests.conversations.talks import make_conversation
@@ -78,6 +80,24 @@ def test_a_key_that_ended(cast: Cast, end: str) -> None:
     assert losses_among([ground]) == {ground: Loss.IDENTITY}
 
 
+@pytest.mark.parametrize("end", ["revoked", "expired", ""])
+def test_a_token_that_ended(cast: Cast, end: str) -> None:
+    tenant = cast.acme.tenant
+    with tenant_scope(tenant.pk):
+        token, _ = mint(Caller(tenant.pk), Wanted(), timezone.now())
+        past = timezone.now() - timedelta(seconds=1)
+        if end == "revoked":
+            revoke(token, "system")
+        elif end == "expired":
+            AccessToken.objects.filter(pk=token.pk).update(expires_at=past)
+        # That it begins nothing more ends nothing.
+        AccessToken.objects.filter(pk=token.pk).update(used=1, new_session_expires_at=past)
+    ground = Ground(tenant.pk, access_token_id=token.pk)
+    assert losses_among([ground]) == ({ground: Loss.IDENTITY} if end else {})
+    Tenant.objects.filter(pk=tenant.pk).update(state="suspended")
+    assert losses_among([ground]) == {ground: Loss.IDENTITY if end else Loss.RIGHT}
+
+
 def test_a_membership_that_ended(cast: Cast, member: Ground) -> None:
     with tenant_scope(cast.acme.tenant.pk):
         Membership.objects.filter(user=cast.acme.member).update(state="disabled")
@@ -123,12 +143,16 @@ def test_many_sockets_take_no_more_statements(cast: Cast) -> None:
     people = (company.owner, company.admin, company.developer, company.reviewer, company.member)
     key, _ = create_api_key(company.tenant, "test", ["talk"])
     grounds = [ground_of(person, company.tenant) for person in people]
+    with tenant_scope(company.tenant.pk):
+        token, _ = mint(Caller(company.tenant.pk), Wanted(), timezone.now())
     with CaptureQueriesContext(
         connection,
     ) as statements:
-        assert losses_among([*grounds, Ground(company.tenant.pk, api_key_id=key.pk)]) == {}
+        by_key = Ground(company.tenant.pk, api_key_id=key.pk)
+        by_token = Ground(company.tenant.pk, access_token_id=token.pk)
+        assert losses_among([*grounds, by_key, by_token]) == {}
     asked = [entry["sql"] for entry in statements if entry["sql"].startswith("SELECT ")]
-    assert len([sql for sql in asked if " FROM " in sql]) <= 5
+    assert len([sql for sql in asked if " FROM " in sql]) <= 6
 
 
 def stop_reasons(*rows: Conversation) -> list[str]:

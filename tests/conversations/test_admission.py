@@ -14,20 +14,31 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from accounts.api_keys import create_api_key
-from accounts.callers import ACTIVE_TENANT
+from accounts.callers import ACTIVE_TENANT, Caller, EndUser
+from accounts.limits import Limits
 from accounts.models import AuditEntry, Credential, Membership, Tenant
 from accounts.roles import Permission, Role
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations import protocol as p
 from conversations.access import Ground
+from conversations.access_tokens import Wanted, mint
 from conversations.admission import Admitted, Refused, admit, give_back, note_departure
-from conversations.models import Agent, BudgetNotice, Consent, Conversation, Lease, WorkerProcess
+from conversations.models import (
+    AccessToken,
+    Agent,
+    BudgetNotice,
+    Consent,
+    Conversation,
+    Lease,
+    WorkerProcess,
+)
+from conversations.quotas.running import standings
 from conversations.room import RETRY_S
-from conversations.states import EndReason
+from conversations.states import EndReason, Medium
 from conversations.versions import content_of, save_draft
 from tests.conversations.quotas.ledger import limit, used
 from tests.conversations.recordings.takes import allow_recording
-from tests.conversations.talks import ago, make_conversation, make_open
+from tests.conversations.talks import ago, make_agent, make_conversation, make_open
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -412,3 +423,71 @@ def test_who_is_only_asked_may_talk_unrecorded(cast: Cast, agent: Agent) -> None
     talk = opened(admit(NO_COOKIE, start(agent, cast.acme.api_key)))
     with platform_scope("test"):
         assert not Consent.objects.filter(conversation=talk).exists()
+
+
+# --- tokens -------------------------------------------------------------------------------
+
+
+def token_for(agent: Agent, user: str = "", **wanted: Any) -> str:
+    end_user = EndUser(user, user.title()) if user else None
+    caller = Caller(agent.tenant_id, api_key_id=agent.tenant_id)
+    with tenant_scope(agent.tenant_id):
+        fields = {"agent": agent, "end_user": end_user, **wanted}
+        return mint(caller, Wanted(**fields), timezone.now())[1]
+
+
+def uses_of(token: str) -> int:
+    with platform_scope("test"):
+        return int(AccessToken.objects.get(prefix=token.split("_")[2]).used)
+
+
+def test_a_token_opens_a_conversation_of_its_user(cast: Cast, agent: Agent) -> None:
+    limit(cast.acme.tenant, length_ms=90_000)
+    token = token_for(agent, "ada", media=[Medium.TEXT], limits=Limits(length_ms=60_000))
+    admitted = admit(NO_COOKIE, start(agent, token))
+    row = opened(admitted)
+    assert (row.user_id, row.end_user, row.end_user_name) == (None, "ada", "Ada")
+    assert admitted.ground == Ground(cast.acme.tenant.pk, access_token_id=row.access_token_id)
+    assert admitted.media == {Medium.TEXT}
+    assert admitted.visit.waits, "a person stands in line"
+    assert standings([row.pk])[row.pk].bounds.length_ms == 60_000
+    assert refusal(NO_COOKIE, start(agent, token)) == (4402, "token-used-up")
+    assert uses_of(token) == 1
+
+
+def test_a_token_is_for_its_agent_and_for_what_is_published(cast: Cast, agent: Agent) -> None:
+    theirs, other = make_agent(cast.globex.tenant), make_agent(cast.acme.tenant, "other")
+    token = token_for(agent)
+    for wrong in (theirs, other):
+        assert refusal(NO_COOKIE, start(wrong, token)) == (4404, "unknown-agent")
+    draft = replace(start(agent, token), draft=True)
+    assert refusal(NO_COOKIE, draft) == (4403, "not-allowed")
+    assert uses_of(token) == 0, "what is refused is no use"
+
+
+@pytest.mark.parametrize("mode", ["take", "observe"])
+def test_a_token_goes_on_with_what_is_its_users(cast: Cast, agent: Agent, mode: Any) -> None:
+    first = token_for(agent, "ada")
+    hers = opened(admit(NO_COOKIE, start(agent, first)))
+    persons = make_open(agent, cast.acme.member, ago(minutes=1))
+    theirs = make_open(make_agent(cast.globex.tenant), cast.globex.member, ago(minutes=1))
+    again, other, nobody = token_for(agent, "ada"), token_for(agent, "eve"), token_for(agent)
+
+    def resume(row: Conversation, token: str) -> p.Resume:
+        return p.Resume(str(row.id), key=token, mode=mode)
+
+    for token in (first, again):
+        assert admit(NO_COOKIE, resume(hers, token)).conversation_id == hers.pk
+    for row, token in ((hers, other), (hers, nobody), (persons, first), (theirs, first)):
+        assert refusal(NO_COOKIE, resume(row, token)) == (4404, "unknown-conversation")
+    assert [uses_of(token) for token in (first, again)] == [1, 0], "going on is no use"
+    with platform_scope("test"):
+        assert not AuditEntry.objects.filter(action="conversation.watched").exists()
+
+
+def test_a_use_is_given_back_when_no_worker_has_room(agent: Agent) -> None:
+    token = token_for(agent)
+    admitted = admit(NO_COOKIE, start(agent, token))
+    full()
+    give_back(admitted)
+    assert uses_of(token) == 0

@@ -12,18 +12,22 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client as DjangoClient
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
 
 from accounts.api_keys import create_api_key, find_api_key, revoke_api_key
+from accounts.callers import Caller, EndUser
 from accounts.database import in_database
 from accounts.models import Membership, Tenant
 from accounts.tenancy import tenant_scope
 from conversations import protocol as p
-from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from conversations.access_tokens import Wanted, mint, revoke
+from conversations.models import AccessToken, Conversation
+from conversations.states import ConversationState, EndReason, Medium, Speaker, TurnState
 from live.simulator.speech import speak
 from tests.cast import PASSWORD
 from tests.children import Children
-from tests.conversations.client import dial
+from tests.conversations.client import Client, dial
 from tests.conversations.page import Page
 from tests.conversations.quotas.ledger import limit
 
@@ -167,12 +171,74 @@ async def test_a_browser_is_known_by_its_cookie(server: str, stage: Stage) -> No
         await client.page.until(live(client.page))
 
 
-async def test_a_foreign_page_is_not_let_in(server: str, stage: Stage) -> None:
-    headers = await in_database(cookie_of, stage.cast.acme.member)
-    with pytest.raises(InvalidStatus) as refusal:
-        async with dial(server, headers=headers | {"Origin": "https://evil.example"}):
-            pass
-    assert refusal.value.response.status_code == 403
+async def test_a_foreign_page_brings_a_token(server: str, stage: Stage) -> None:
+    """Neither a person's cookie nor a key counts there; a token does where it says so."""
+    cookie = await in_database(cookie_of, stage.cast.acme.member)
+    token = await in_database(token_for, stage, "https://shop.example")
+    for origin, key, code in (
+        ("https://evil.example", None, "foreign-page"),
+        ("https://evil.example", stage.key, "foreign-page"),
+        ("https://evil.example", token, "origin-not-allowed"),
+        (server, token, "origin-not-allowed"),
+    ):
+        async with dial(server, headers=cookie | {"Origin": origin}) as client:
+            await client.say(p.Start(agent=str(stage.agent.id), key=key))
+            assert await client.errors() == [code]
+            assert await client.closed() == (4403, code)
+    async with dial(server, headers=cookie | {"Origin": "https://shop.example"}) as client:
+        await client.say(p.Start(agent=str(stage.agent.id), key=token))
+        await client.page.until(live(client.page))
+        # It is for typing only.
+        await client.speak(bytes(640))
+        assert await client.errors() == ["not-this-medium"]
+        await client.say(p.SendText(id="1", text="Count to three"))
+        await client.page.until(client.page.answered)
+        hello = next(m for m in client.page.messages if isinstance(m, p.Hello))
+        await in_database(revoke_tokens, stage)
+        async with asyncio.timeout(ENDS_WITHIN_S + TOLERANCE_S):
+            # What it began is stopped too: whichever comes first ends the socket.
+            assert (await client.closed())[0] in {p.Close.NOT_SIGNED_IN, p.Close.NORMAL}
+    row = await in_database(conversation_of, stage, hello.conversation)
+    assert (row.user_id, row.person, row.end_user) == (None, "Ada", "u-17")
+
+
+def token_for(stage: Stage, *origins: str) -> str:
+    tenant_id = stage.cast.acme.tenant.pk
+    wanted = Wanted(
+        agent=stage.agent, origins=origins, media=[Medium.TEXT], end_user=EndUser("u-17", "Ada")
+    )
+    with tenant_scope(tenant_id):
+        return mint(Caller(tenant_id), wanted, timezone.now())[1]
+
+
+def revoke_tokens(stage: Stage) -> None:
+    with tenant_scope(stage.cast.acme.tenant.pk):
+        for token in AccessToken.objects.all():
+            revoke(token, "system")
+
+
+def conversation_of(stage: Stage, conversation_id: str) -> Conversation:
+    with tenant_scope(stage.cast.acme.tenant.pk):
+        row: Conversation = Conversation.objects.select_related("user").get(pk=conversation_id)
+        return row
+
+
+async def test_of_two_sockets_with_one_use_one_is_let_in(server: str, stage: Stage) -> None:
+    token = await in_database(token_for, stage)
+    async with dial(server) as one, dial(server) as other:
+        for client in (one, other):
+            await client.say(p.Start(agent=str(stage.agent.id), key=token))
+        told = await asyncio.gather(first_word(one), first_word(other))
+        assert sorted(told) == ["hello", "token-used-up"]
+
+
+async def first_word(client: Client) -> str:
+    def words() -> list[str]:
+        found = (m for m in client.page.messages if isinstance(m, p.Hello | p.Error))
+        return [m.code if isinstance(m, p.Error) else "hello" for m in found]
+
+    await client.page.until(lambda: bool(words()))
+    return words()[0]
 
 
 @pytest.mark.parametrize("role", ["owner", "reviewer", "member"])

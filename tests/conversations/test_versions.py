@@ -18,6 +18,7 @@ from conversations.versions import (
     publish,
     published_version,
     save_draft,
+    session_config,
 )
 from tests.cast import Cast
 from tests.conversations.talks import make_agent, make_conversation
@@ -124,3 +125,16 @@ def test_differences_are_told_line_by_line() -> None:
         ),
         Difference("voice", [Line("-", "Kore"), Line("+", "Puck")]),
     ]
+
+
+def test_the_agent_decides_what_the_session_is(agent: Agent) -> None:
+    agent.prompt, agent.voice, agent.model = "Be brief.", "Puck", "gemini-x"
+    config = session_config(agent, ())
+    assert (config.system_instruction, config.voice, config.model) == (
+        "Be brief.",
+        "Puck",
+        "gemini-x",
+    )
+    assert config.modalities == ("AUDIO",)
+    assert config.resumption
+    assert config.compression

@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from accounts.models import (
     ApiKey,
+    ApiRequest,
     AuditEntry,
     Credential,
     CredentialRotation,
@@ -20,10 +21,13 @@ from accounts.models import (
     User,
 )
 from conversations.models import (
+    AccessToken,
     Agent,
     AgentTool,
     AllowedHost,
     Conversation,
+    Export,
+    ExportSchedule,
     Price,
     ToolServer,
     UsageDay,
@@ -62,6 +66,7 @@ class Shown:
 
 
 MODELS: dict[type[Model], Shown] = {
+    AccessToken: Shown(DEVELOPERS),
     # An agent that somebody has talked to stays.
     Agent: Shown(ADMINS, added=DEVELOPERS | OPERATOR, changed=DEVELOPERS | OPERATOR),
     AgentTool: Shown(
@@ -78,8 +83,12 @@ MODELS: dict[type[Model], Shown] = {
         deleted=MANAGERS | OPERATOR,
     ),
     ApiKey: Shown(DEVELOPERS, added=DEVELOPERS | OPERATOR, changed=DEVELOPERS | OPERATOR),
+    ApiRequest: Shown(DEVELOPERS),
     AuditEntry: Shown(MANAGERS),
     Conversation: Shown(REVIEWERS),
+    # Operators take no words of an organisation's along.
+    Export: Shown(MANAGERS, added=MANAGERS, deleted=MANAGERS | OPERATOR),
+    ExportSchedule: Shown(MANAGERS, added=MANAGERS, changed=MANAGERS, deleted=MANAGERS | OPERATOR),
     Credential: Shown(
         MANAGERS,
         added=MANAGERS | OPERATOR,
@@ -114,9 +123,11 @@ class Login(Open):
 
 # What can be done to rows that were chosen in a list; the first answer is the question.
 ACTIONS: dict[tuple[type[Model], str], Collection[str]] = {
+    (AccessToken, "revoke"): DEVELOPERS | OPERATOR,
     (AgentTool, "replace_secret"): DEVELOPERS | OPERATOR,
     (ApiKey, "revoke"): DEVELOPERS | OPERATOR,
     (ApiKey, "rotate"): DEVELOPERS | OPERATOR,
+    (Conversation, "export"): MANAGERS,
     (Credential, "make_primary"): MANAGERS | OPERATOR,
     (Credential, "revoke"): MANAGERS | OPERATOR,
     (Tenant, "suspend"): OPERATOR,
@@ -132,6 +143,14 @@ VIEWS: dict[str, Row] = {
     ),
     "admin:conversations_toolserver_list": Admin(
         may=DEVELOPERS, seen=DEVELOPERS, of=ToolServer, get=405, post=GOES_ON
+    ),
+    # The one that is furnished is not ready.
+    "admin:conversations_export_download": Admin(
+        may=MANAGERS,
+        seen=MANAGERS,
+        of=Export,
+        get=GOES_ON,
+        post=405,
     ),
     "admin:conversations_usageday_export": Admin(may=MANAGERS, seen=MANAGERS, post=405),
     "admin:conversations_agent_versions": Admin(may=ADMINS, seen=ADMINS, of=Agent, post=405),

@@ -23,6 +23,7 @@ from accounts.audit import record
 from accounts.credentials import set_secret
 from accounts.models import (
     ApiKey,
+    ApiRequest,
     Archive,
     AuditEntry,
     Credential,
@@ -35,11 +36,15 @@ from accounts.models import (
 )
 from accounts.tenancy import tenant_scope
 from conversations.models import (
+    AccessToken,
     Agent,
     AgentTool,
     AllowedHost,
     Consent,
     Conversation,
+    Export,
+    ExportSchedule,
+    Note,
     Price,
     Recording,
     ToolServer,
@@ -79,12 +84,22 @@ def furnish(company: Company) -> Furniture:
         credential.save()
         published_version(agent, timezone.now())
         rows: dict[type[Model], Any] = {
+            AccessToken: furnish_token(agent),
             Agent: agent,
             AgentTool: furnish_tool(AgentTool(agent=agent, name=f"tool_{tenant.slug}")),
             AllowedHost: AllowedHost.objects.create(name=f"tools.{tenant.slug}.example"),
             # One that every editor of keys may give away, and so rotate.
             ApiKey: create_api_key(tenant, "furnished", ["talk"])[0],
             Archive: Archive.objects.create(state=Archive.State.READY, asked_by="system"),
+            ApiRequest: ApiRequest.objects.create(
+                request_id=f"of-{tenant.slug}",
+                actor=f"user:{person.pk}",
+                method="GET",
+                route="api-turns",
+                status=200,
+                duration_ms=1,
+                at=timezone.now(),
+            ),
             AuditEntry: record("agent.created", agent, actor="system"),
             Consent: furnish_consent(conversation),
             Conversation: conversation,
@@ -108,12 +123,22 @@ def furnish(company: Company) -> Furniture:
                 asked_at=timezone.now(),
                 erase_after=timezone.now() + timedelta(days=1),
             ),
+            Export: Export.objects.create(format="jsonl", asked_by="system", keep_days=7),
+            ExportSchedule: ExportSchedule.objects.create(
+                name=f"of-{tenant.slug}",
+                formats=["csv"],
+                next_at=timezone.now() + timedelta(days=1),
+                asked_by="system",
+            ),
             Invitation: Invitation.objects.create(
                 email=f"new@{tenant.slug}.example",
                 hash=f"{tenant.pk.hex:0<64}",
                 expires_at=timezone.now() + timedelta(days=1),
             ),
             Membership: Membership.objects.get(user=person),
+            Note: Note.objects.create(
+                conversation=conversation, text="A note", written_by="system"
+            ),
             Price: Price.objects.create(
                 model=f"of-{tenant.slug}", kind="text_in", valid_from=timezone.now().date()
             ),
@@ -133,6 +158,17 @@ def furnish(company: Company) -> Furniture:
             ),
         }
     return Furniture(company, rows | _of_person(person))
+
+
+def furnish_token(agent: Agent) -> Any:
+    return AccessToken.objects.create(
+        agent=agent,
+        prefix=agent.pk.hex[-12:],
+        hash=f"{agent.pk.hex:0<64}",
+        expires_at=timezone.now() + timedelta(hours=1),
+        new_session_expires_at=timezone.now() + timedelta(hours=1),
+        minted_by="system",
+    )
 
 
 def furnish_consent(conversation: Conversation) -> Any:

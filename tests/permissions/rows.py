@@ -109,6 +109,16 @@ class Api(Row):
         return answer if is_theirs or answer == NO_SUCH_METHOD else UNKNOWN
 
 
+class Talk(Api):
+    """An address of a running conversation: a person's is hers alone, a key's its tenant's."""
+
+    def status(self, visitor: str, method: Method, whose: Whose) -> int:
+        answer = Api.status(self, visitor, method, whose)
+        is_another = visitor in PEOPLE and visitor != "member"
+        given = self.get if method == "get" else self.post
+        return UNKNOWN if is_another and answer == given != NO_SUCH_METHOD else answer
+
+
 class Googles(Row):
     """One of Google's addresses: for keys alone, and a browser's cookie is nothing to it."""
 

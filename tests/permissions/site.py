@@ -4,8 +4,10 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 
 from accounts.models import Archive, Invitation, Membership
-from conversations.models import Agent, Conversation
+from conversations.models import AccessToken, Agent, Conversation, Export, Note
 from tests.permissions.rows import (
+    ADMINS,
+    DEVELOPERS,
     EVERYBODY,
     GOES_ON,
     MANAGERS,
@@ -22,6 +24,7 @@ from tests.permissions.rows import (
     OpenApi,
     Page,
     Row,
+    Talk,
 )
 
 SIGNED_IN = {"people": GOES_ON}
@@ -113,16 +116,69 @@ TENANT: dict[str, Row] = {
 }
 
 READERS = REVIEWERS | {"key-read"}
+ANNOTATORS = REVIEWERS | {"key-write"}
+TALKERS = MEMBERS | {"key-talk", "key-write"}
+AGENT_READERS = ADMINS | {"key-read"}
+AGENT_WRITERS = DEVELOPERS | {"key-write"}
+# What is posted here is a form's, which the API does not read.
+NO_JSON = 415
+MINTERS = DEVELOPERS | {"key-tokens"}
+EXPORTERS = MANAGERS | {"key-write"}
 API: dict[str, Row] = {
     "api-schema": OpenApi(may=EVERYBODY),
     "api-docs": OpenApi(may=EVERYBODY),
-    "api-conversations": Api(may=READERS),
+    "api-redoc": OpenApi(may=EVERYBODY),
+    "api-errors": OpenApi(may=EVERYBODY),
+    "api-request": Api(
+        may=DEVELOPERS | {"key-read"}, get=UNKNOWN, arguments={"request_id": "of-nobody"}
+    ),
+    "api-exports": Api(may=EXPORTERS, post=415),
+    "api-export": Api(may=EXPORTERS, of=Export),
+    # It is not made yet.
+    "api-export-link": Api(may=EXPORTERS, get=405, post=409, of=Export),
+    # Without the key of a link.
+    "api-export-file": Api(may=EXPORTERS, get=REFUSED, of=Export),
+    "api-agents": Api(may=AGENT_READERS, changing=AGENT_WRITERS, post=NO_JSON),
+    "api-agent": Api(may=AGENT_READERS, changing=AGENT_WRITERS, of=Agent),
+    "api-agent-versions": Api(may=AGENT_READERS, of=Agent),
+    "api-agent-publication": Api(
+        may=AGENT_READERS, changing=AGENT_WRITERS, get=405, post=NO_JSON, of=Agent
+    ),
+    "api-agent-draft": Api(may=AGENT_READERS, changing=AGENT_WRITERS, get=405, of=Agent),
+    "api-members": Api(may=MANAGERS | {"key-admin"}),
+    "api-member": Api(may=MANAGERS | {"key-admin"}, of=Membership),
+    # People invite on the page.
+    "api-invitations": Api(may=MANAGERS | {"key-admin"}, changing={"key-admin"}, post=NO_JSON),
+    "api-invitation": Api(may=MANAGERS | {"key-admin"}, of=Invitation),
+    "api-usage": Api(may=MANAGERS | {"key-read"}),
+    "api-tags": Api(may=READERS),
+    "api-conversations": Api(may=READERS, changing=TALKERS, post=NO_JSON),
     "api-conversation": Api(may=READERS, of=Conversation),
+    "api-conversation-end": Api(may=DEVELOPERS | {"key-write"}, get=405, post=202, of=Conversation),
+    "api-events": Api(may=READERS, of=Conversation),
+    "api-recordings": Api(may=READERS, of=Conversation),
+    "api-recording": Api(may=READERS, of=Conversation),
+    "api-notes": Api(may=READERS, changing=ANNOTATORS, post=NO_JSON, of=Conversation),
+    "api-note": Api(may=READERS, changing=ANNOTATORS, of=Note),
+    "api-conversation-tags": Api(may=READERS, changing=ANNOTATORS, post=NO_JSON, of=Conversation),
+    "api-conversation-tag": Api(
+        may=READERS, changing=ANNOTATORS, get=405, of=Conversation, arguments={"name": "shoes"}
+    ),
+    "api-tokens": Api(may=MINTERS, post=415),
+    "api-token": Api(may=MINTERS, of=AccessToken),
+    "api-token-revocation": Api(may=MINTERS, get=405, post=OK, of=AccessToken),
+    "api-token-transcripts": Api(may=MINTERS, get=405, post=415, of=AccessToken),
     "api-turns": Api(may=READERS, of=Conversation),
+    "api-messages": Talk(may=TALKERS, get=405, post=NO_JSON, of=Conversation),
+    # Outside of a web process nothing runs live.
+    "api-stream": Talk(may=TALKERS, changing=TALKERS | READERS, get=503, of=Conversation),
 }
 
 CALLERS = {"key-read", "key-talk", "key-write"}
 GOOGLE: dict[str, Row] = {
+    "google-auth-tokens": Googles(
+        may={"key-tokens"}, get=405, post=400, arguments={"version": "v1alpha"}
+    ),
     "google-models": Googles(may=CALLERS, arguments={"version": "v1"}),
     "google-model": Googles(
         may=CALLERS, arguments={"version": "v1beta", "name": "gemini-3.8-live"}

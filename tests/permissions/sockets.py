@@ -17,7 +17,7 @@ class Opening:
     """What a socket is asked to open, and what its `hello` or its close code is for whom.
     `besides` names visitors with an answer of their own for what is their tenant's."""
 
-    may: frozenset[str] = MEMBERS | {"key-talk"}
+    may: frozenset[str] = MEMBERS | {"key-talk", "key-write"}
     besides: Mapping[str, int] = field(default_factory=dict)
 
     def answer(self, visitor: str, whose: Whose) -> int:
@@ -42,7 +42,7 @@ class LiveApi(Opening):
     """Google's protocol, at a path of theirs: for keys alone, whose refusals are Google's."""
 
     path: str
-    may: frozenset[str] = frozenset({"key-globex", "key-talk"})
+    may: frozenset[str] = frozenset({"key-globex", "key-talk", "key-write"})
 
     def answer(self, visitor: str, whose: Whose) -> int:
         if visitor in {"key-revoked", "key-expired"}:

@@ -61,7 +61,10 @@ def _starts(program: Path) -> bool:
 POSTGRESQL = Program("PostgreSQL", "postgresql", find_postgres)
 REDIS = Program("Redis", "redis-server", find_redis)
 CHROMIUM = Program("Chromium", "chromium", find_chromium)
-PROGRAMS = (POSTGRESQL, REDIS, CHROMIUM)
+# The quick starts of the documentation are run as they stand.
+CURL = Program("curl", "curl", lambda: _which("curl"))
+JQ = Program("jq", "jq", lambda: _which("jq"))
+PROGRAMS = (POSTGRESQL, REDIS, CHROMIUM, CURL, JQ)
 PLAYWRIGHT_INSTALL = [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]
 
 

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
@@ -79,3 +80,35 @@ def test_a_forged_position_is_refused(conversation: Conversation, position: obje
     text = urlsafe_b64encode(json.dumps(position).encode()).decode()
     with tenant_scope(conversation.tenant_id), pytest.raises(InvalidCursor):
         NewestFirst().paginate_queryset(Conversation.objects.all(), asked(text))
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30), 1.5, True])
+def test_a_number_that_no_column_holds_is_no_fault_of_ours(
+    conversation: Conversation, number: object
+) -> None:
+    text = encode([number, number])
+    with tenant_scope(conversation.tenant_id):
+        add_turn(conversation, 1, "word")
+        try:
+            rows = InSpokenOrder().paginate_queryset(Turn.objects.all(), asked(text))
+        except InvalidCursor:
+            return
+    assert rows is not None
+
+
+def test_as_many_as_are_asked_for(conversation: Conversation) -> None:
+    for number in range(4):
+        add_turn(conversation, number + 1, "word")
+    with tenant_scope(conversation.tenant_id):
+        pages = InSpokenOrder()
+        request = Request(APIRequestFactory().get("/turns/", {"limit": "3"}))
+        assert len(pages.paginate_queryset(Turn.objects.all(), request)) == 3
+        assert pages.next_link is not None
+        assert "limit=3" in pages.next_link
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "ten", "", "1.5", "٣", "9" * 40])
+def test_a_limit_has_its_own(conversation: Conversation, limit: str) -> None:
+    request = Request(APIRequestFactory().get("/turns/", {"limit": limit}))
+    with tenant_scope(conversation.tenant_id), pytest.raises(ValidationError, match="1 to 200"):
+        InSpokenOrder().paginate_queryset(Turn.objects.all(), request)

@@ -1,20 +1,26 @@
 """Errors are problem details with a stable code, whatever raised them."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 
 from config import urls
+from conversations.api.codes import CODES
 from conversations.api.problems import (
     MEDIA_TYPE,
     InvalidCursor,
+    bad_request,
+    faults_in,
     not_found,
     problem_handler,
+    refused,
 )
 from tests.cast import Cast
 from tests.conversations.talks import with_key
@@ -29,6 +35,7 @@ urlpatterns = [
     path("api/v1/explode/", explode),
     path("explode/", explode),
 ]
+handler400 = urls.handler400
 handler404 = urls.handler404
 handler500 = urls.handler500
 
@@ -57,7 +64,8 @@ def test_each_error_has_its_status_and_code(raised: Exception, status: int, code
     assert response is not None
     assert (response.status_code, response.content_type) == (status, MEDIA_TYPE)
     assert (response.data["status"], response.data["code"]) == (status, code)
-    assert response.data["type"] == "about:blank"
+    assert response.data["type"].endswith(f"/api/v1/errors/#{code}")
+    assert response.data["title"] == CODES[code].title
     assert "secret" not in response.data["detail"]
 
 
@@ -85,6 +93,41 @@ def test_a_bad_filter_names_its_field(cast: Cast) -> None:
         ("state", "invalid-choice"),
         ("agent", "invalid"),
     }
+
+
+def test_faults_are_named_by_their_place_however_deep() -> None:
+    class Inner(serializers.Serializer[Any]):
+        url = serializers.URLField()
+
+    class Outer(serializers.Serializer[Any]):
+        hooks = Inner(many=True)
+        names = serializers.ListField(child=serializers.CharField(max_length=3))
+
+        def validate(self, attrs: Any) -> Any:
+            raise serializers.ValidationError("The whole is wrong.")
+
+    wrong = Outer(data={"hooks": [{"url": "https://ok.example"}, {"url": "no"}], "names": ["four"]})
+    assert not wrong.is_valid()
+    found = {(field, fault.code) for field, fault in faults_in(wrong.errors)}
+    assert found == {("hooks.1.url", "invalid"), ("names.0", "max_length")}
+    whole = Outer(data={"hooks": [], "names": []})
+    assert not whole.is_valid()
+    assert [field for field, _ in faults_in(whole.errors)] == [""]
+    bare = exceptions.ValidationError(["One.", "Two."])
+    assert [str(fault) for _, fault in faults_in(bare.detail)] == ["One.", "Two."]
+
+
+def test_a_middleware_refuses_as_a_view_does() -> None:
+    answer = refused(exceptions.Throttled(wait=7))
+    assert (answer.status_code, answer["Retry-After"]) == (429, "7")
+    assert json.loads(answer.content)["code"] == "throttled"
+
+
+def test_what_is_no_request_is_answered_as_a_problem_too() -> None:
+    answer = bad_request(RequestFactory().get("/api/v1/x/"), ValueError())
+    assert (answer.status_code, answer["Content-Type"]) == (400, MEDIA_TYPE)
+    page = bad_request(RequestFactory().get("/x/"), ValueError())
+    assert page["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("address", ["/api/v1/nothing/", "/api/v1/conversations/not-an-id/"])

@@ -1,7 +1,6 @@
 """What the API says follows the models, and nothing more leaves."""
 
 from conversations.api.serializers import (
-    ConversationFilterSerializer,
     ConversationSerializer,
     EndReasonField,
     TurnSerializer,
@@ -10,7 +9,9 @@ from conversations.models import Conversation, Turn
 from conversations.states import EndReason
 
 # Columns that stay inside: how it is hosted and who is asked to stop it.
-INSIDE = {"tenant", "version", "stop_reason", "last_epoch", "last_seq"}
+INSIDE = {"tenant", "version", "stop_reason", "last_epoch", "last_seq", "wishes"}
+# The name stands in `end_user`; the token is its holder's.
+INSIDE |= {"end_user_name", "access_token"}
 
 
 def test_every_column_of_a_conversation_is_told_or_kept_on_purpose() -> None:
@@ -33,9 +34,3 @@ def test_an_end_reason_is_null_until_there_is_one() -> None:
     field = EndReasonField()
     assert field.to_representation("") is None
     assert field.to_representation(EndReason.USER_LEFT) == "user-left"
-
-
-def test_filters_name_columns() -> None:
-    wanted = ConversationFilterSerializer(data={"state": "live"})
-    assert wanted.is_valid()
-    assert wanted.lookups() == {"state": "live"}

@@ -16,8 +16,7 @@ from accounts.credentials import (
 from accounts.models import Credential
 from conversations.models import Agent, Conversation, Lease
 from conversations.states import ConversationState, Speaker, TurnState
-from conversations.tools.toolbox import Toolbox
-from conversations.worker.loading import claim, session_config
+from conversations.worker.loading import claim
 from tests.cast import Cast
 from tests.conversations.talks import add_turn, ago, make_open
 
@@ -137,14 +136,18 @@ def test_a_handle_that_does_not_open_means_a_fresh_session(conversation: Convers
     assert case.handle is None
 
 
-def test_the_agent_decides_what_the_session_is(agent: Agent) -> None:
-    agent.prompt, agent.voice, agent.model = "Be brief.", "Puck", "gemini-x"
-    config = session_config(agent, Toolbox())
-    assert (config.system_instruction, config.voice, config.model) == (
-        "Be brief.",
-        "Puck",
-        "gemini-x",
+def test_a_test_goes_to_the_simulator_also_when_it_changes_lines(
+    conversation: Conversation, credential: Credential
+) -> None:
+    Credential.objects.filter(pk=credential.pk).update(
+        base_url="https://generativelanguage.googleapis.com"
     )
-    assert config.modalities == ("AUDIO",)
-    assert config.resumption
-    assert config.compression
+    Conversation.objects.filter(pk=conversation.pk).update(is_test=True)
+    with pytest.raises(NoCredential):
+        claim(conversation.id, "one", "tcp://one:1")
+    Credential.objects.filter(pk=credential.pk).update(base_url="http://127.0.0.1:9")
+    Lease.objects.update(expires_at=ago(seconds=1))
+    case = claim(conversation.id, "two", "tcp://two:1")
+    assert case is not None
+    assert case.is_test
+    assert case.line.credential_id == credential.pk
