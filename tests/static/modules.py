@@ -13,7 +13,7 @@ class Modules:
     """Runs functions with the page's modules: `run("state", "m => m.NOTHING")`."""
 
     def __init__(self, page: Page) -> None:
-        self._page = page
+        self.page = page
 
     async def run(self, name: str, function: str, argument: Any = None) -> Any:
         """Call `function(module, argument)`; both ways everything travels as JSON."""
@@ -21,4 +21,4 @@ class Modules:
             const module = await import("{FOLDER}{name}.js");
             return ({function})(module, argument);
         }}"""
-        return await self._page.evaluate(script, argument)
+        return await self.page.evaluate(script, argument)

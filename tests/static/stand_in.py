@@ -37,6 +37,7 @@ PAGE = f"/c/{CONVERSATION}/"
 NEW_PAGE = f"/talk/{AGENT['id']}/"
 RECORDED_PAGE = "/talk/recorded/"
 WATCH_PAGE = f"/review/{CONVERSATION}/watch/"
+API = "/api/v1/conversations/"
 PATIENCE_S = 10.0
 MS = p.OUTPUT_RATE_HZ * 2 // 1000  # bytes of a millisecond of the agent's voice
 
@@ -256,7 +257,13 @@ def conversation_page(
         "agent": AGENT,
         "conversation": conversation,
         "socket_path": "/ws/conversations/",
-        "urls": {"conversation": "/c/__id__/", "history": "/history/", "lobby": "/", "back": "/"},
+        "urls": {
+            "conversation": "/c/__id__/",
+            "history": "/history/",
+            "lobby": "/",
+            "back": "/",
+            "api": API,
+        },
         "observes": observes,
         "person": "Ada Byron" if observes else "You",
         "simulated": True,
@@ -269,6 +276,7 @@ def conversation_page(
         "agent": agent,
         "terms": terms,
         "tenant": {"name": "Acme Shoes"},
+        "csrf_token": "token-of-the-page",
     }
     return render_to_string("conversations/conversation.html", context)
 

@@ -9,6 +9,7 @@ import * as words from "./words.js";
 export class CameraView {
   #tile = part("look");
   #buttons = { camera: part("camera-toggle"), screen: part("screen-toggle") };
+  #isBarred = false;
 
   /** @param {boolean} canShareScreen */
   constructor(canShareScreen) {
@@ -22,13 +23,23 @@ export class CameraView {
       const isMine = name === source;
       button.dataset.state = isMine ? state : "off";
       button.setAttribute("aria-pressed", String(isMine && isOn));
-      button.disabled = state === "requesting";
+      button.disabled = state === "requesting" || this.#isBarred;
     }
     this.#tile.hidden = !isOn;
     this.#tile.dataset.source = source;
     setText(part("look-name"), words.LOOKS[camera.isWholeScreen ? "whole-screen" : source]);
     setText(part("look-sent"), words.LOOK_BEGINS);
     this.#showProblem(state, source);
+  }
+
+  /** Pictures have no way, or have one again. @param {boolean} isBarred */
+  bar(isBarred) {
+    this.#isBarred = isBarred;
+    for (const [name, button] of Object.entries(this.#buttons)) {
+      const word = words.LOOK_BUTTONS[name];
+      button.disabled = isBarred;
+      button.title = isBarred ? `${word}: ${words.NOT_IN_TEXT}` : word;
+    }
   }
 
   /** @param {import("./camera.js").Picture} picture */

@@ -16,6 +16,7 @@ import { HEADER_BYTES } from "./protocol.js";
 import { RecordingView } from "./recording-view.js";
 import { Session } from "./session.js";
 import { Sound } from "./sound.js";
+import { TextOnlyView } from "./text-only-view.js";
 import { TranscriptView } from "./transcript-view.js";
 import { View } from "./view.js";
 import { WakeLock } from "./wake-lock.js";
@@ -49,6 +50,7 @@ const session = new Session({
   draft: config.draft,
   conversation: config.conversation,
   url: socketUrl(config.socket_path),
+  plain: { url: config.urls.api, csrf: csrfToken, key: null },
   presence: new Presence({ page: pageName.value, observes: config.observes }),
   kept: memory.read("outbox") ?? [],
   player,
@@ -73,8 +75,8 @@ const composer = new Composer(memory, (text) => {
 const microphone = new Microphone(sound, {
   onFrame: (pcm) => session.sendVoice(pcm),
   onLevel: (level) => view.ring.show(level),
-  onState: (state) => {
-    view.showMicrophone(state, microphone.wasHeard);
+  onState: () => {
+    showMicrophone();
     wakeLock.want(microphone.isOpen && !session.hasEnded);
   },
 });
@@ -93,6 +95,12 @@ const camera = new Camera(part("look-video"), {
   },
 });
 
+const textOnlyView = new TextOnlyView(session, (isTextOnly) => {
+  giveUpDevices();
+  cameraView.bar(isTextOnly);
+  showMicrophone();
+});
+
 // --- from the session to the page ----------------------------------------------------------
 
 let isRenderDue = false;
@@ -109,13 +117,18 @@ function render() {
   const letters = session.hasEnded ? [] : session.outbox.letters;
   memory.write("outbox", letters.map(({ id, text }) => ({ id, text })));
   if (session.hasEnded) end();
-  if (isDisplaced()) giveUpDevices();
+  if (isDisplaced() || session.isTextOnly) giveUpDevices();
   view.render();
+  textOnlyView.render();
   presenceView.render();
   recordingView.render();
   cameraView.pause(session.isCameraPaused);
   transcript.render();
   captions.render();
+}
+
+function showMicrophone() {
+  view.showMicrophone(session.isTextOnly ? "no-way" : microphone.state, microphone.wasHeard);
 }
 
 /** @param {import("./player.js").Report} report */
@@ -264,6 +277,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   if (session.age()) changed();
   view.tick();
+  textOnlyView.tick();
 }, TICK_MS);
 
 /** A browser may forbid even to look. */
@@ -273,6 +287,12 @@ function tabStorage() {
   } catch {
     return null;
   }
+}
+
+/** As it stands in the page, for what is posted. */
+function csrfToken() {
+  const field = document.querySelector("input[name=csrfmiddlewaretoken]");
+  return /** @type {HTMLInputElement | null} */ (field)?.value ?? "";
 }
 
 /** @param {string} path */

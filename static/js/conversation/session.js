@@ -28,6 +28,7 @@ const LOSS_IS_OVER_MS = 2000;
  * @property {string} agent id
  * @property {string | null} conversation id, once there is one
  * @property {string} url of the socket
+ * @property {import("./http-channel.js").Plain} plain the way without a socket
  * @property {import("./presence.js").Presence} presence
  * @property {readonly {id: string, text: string}[]} kept undelivered texts from before a reload
  * @property {import("./player.js").Player | null} player null: this browser plays nothing
@@ -48,7 +49,7 @@ export class Session {
     this.#options = options;
     this.#tools = new PageTools(options.functions, options.presence.page, () => this.#deliver());
     this.startedAt = options.ageMs === null ? null : Date.now() - options.ageMs;
-    this.#socket = new ConversationSocket(options.url, {
+    this.#socket = new ConversationSocket(options.url, options.plain, {
       greeting: () => this.#greeting(),
       onMessage: (message) => this.#take(message),
       onAudio: (frame) => this.voice.hear(frame, this.picture),
@@ -120,9 +121,18 @@ export class Session {
 
   #attachedWord() {
     if (this.presence.rests) return "idle";
-    if (!this.#isHostless && this.picture.state === "live") return "ready";
+    if (!this.#isHostless && this.picture.state === "live") return this.#liveWord();
     if (!this.#isHostless && this.picture.state === "rotating") return "upstream-handoff";
     return this.#wasLive ? "resuming" : "connecting";
+  }
+
+  #liveWord() {
+    return this.isTextOnly ? "degraded-http" : "ready";
+  }
+
+  /** No socket comes through: what is typed and written does, voice and pictures do not. */
+  get isTextOnly() {
+    return this.#socket.isTextOnly;
   }
 
   // --- what the person does --------------------------------------------------------------
@@ -146,6 +156,17 @@ export class Session {
   suspend() {
     this.#uplink.clearVoice();
     this.#socket.close();
+  }
+
+  /** Whether it is being looked right now if a socket comes through. */
+  get isLooking() {
+    return this.#socket.isLooking;
+  }
+
+  /** Look whether voice and pictures have a way again. */
+  tryVoice() {
+    this.#socket.upgrade();
+    this.#options.onChange();
   }
 
   /** The network or the computer came back, or went away. */
@@ -300,7 +321,7 @@ export class Session {
         break;
       case "presence":
         this.presence.stand(/** @type {any} */ (message));
-        this.voice.isSilent = this.presence.isSecond;
+        this.#listen();
         break;
       case "snapshot":
         this.#isReloaded = this.held.epoch > 0;
@@ -327,6 +348,12 @@ export class Session {
         break;
     }
     this.#changed();
+  }
+
+  /** Whether the voice comes to this page, and is played here. */
+  #listen() {
+    this.voice.isSilent = this.presence.isSecond || this.isTextOnly;
+    if (this.isTextOnly) this.voice.speech.forget();
   }
 
   /** Somebody hosts the conversation: what it has not got goes out (again). */
@@ -418,6 +445,8 @@ export class Session {
   #attached() {
     const away = this.#lostAt === null ? 0 : Date.now() - this.#lostAt;
     this.#lostAt = null;
+    this.#listen();
+    if (this.isTextOnly) this.#uplink.clearVoice();
     if (away > WORTH_A_LINE_MS) {
       const back = this.#isReloaded ? words.reloaded : words.reconnected;
       this.#note("reconnected", back(Math.round(away / 1000)));

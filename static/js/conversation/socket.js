@@ -1,12 +1,14 @@
 // @ts-check
 /**
  * One conversation's socket, kept alive: connect, introduce, acknowledge, heartbeat, and
- * connect again after a drop. It knows frames and time, not what they mean.
+ * connect again after a drop. Where no socket comes through, the same over plain HTTP. It knows
+ * frames and time, not what they mean.
  *
  * Phases: idle -> connecting -> introduced -> attached -> (waiting -> connecting ...) -> closed.
  * `attached` is the phase after `snapshot` or `resumed`: only then does input arrive anywhere.
  */
 
+import { HttpChannel } from "./http-channel.js";
 import {
   ACK_AFTER_MS,
   AckLedger,
@@ -17,6 +19,7 @@ import {
   parseMessage,
   retryDelay,
 } from "./protocol.js";
+import { SOCKET, STALLED_MS, Ways } from "./ways.js";
 
 const CONNECT_MS = 10000;
 const PONG_MS = 5000;
@@ -31,6 +34,8 @@ const REST_LOOK_MS = 100;
 /** Until the next try, when the place to move to did not answer. */
 const MOVE_AGAIN_MS = 1000;
 
+/** @typedef {WebSocket | HttpChannel} Channel */
+
 /**
  * @typedef {object} Handlers
  * @property {() => object} greeting the first message of a connection: `start` or `resume`
@@ -42,20 +47,29 @@ const MOVE_AGAIN_MS = 1000;
  */
 
 export class ConversationSocket {
-  /** @param {string} url @param {Handlers} handlers */
-  constructor(url, handlers) {
+  /**
+   * @param {string} url
+   * @param {import("./http-channel.js").Plain} plain the way without a socket
+   * @param {Handlers} handlers
+   */
+  constructor(url, plain, handlers) {
     this.phase = "idle";
     this.attempt = 0;
     /** On the way from a server that goes to another one: nobody needs to notice. */
     this.isMoving = false;
     this.#url = url;
+    this.#plain = plain;
     this.#handlers = handlers;
   }
 
   #url;
+  #plain;
   #handlers;
-  /** @type {WebSocket | null} */
+  #ways = new Ways();
+  /** @type {Channel | null} */
   #socket = null;
+  /** Until the other side is reached, what ends the try is in the way of it. */
+  #isReached = false;
   /** @type {WebSocket | null} where to move, until it answers */
   #next = null;
   #acks = new AckLedger();
@@ -66,14 +80,25 @@ export class ConversationSocket {
   /** Connect now, whatever was planned. */
   connect() {
     this.#drop();
-    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    this.#ways.begin();
+    this.#dial();
+  }
+
+  #dial() {
+    const isSocket = this.#ways.now === SOCKET;
+    const socket = isSocket ? new WebSocket(this.#url, SUBPROTOCOL) : new HttpChannel(this.#plain);
     this.#adopt(socket);
+    this.#isReached = false;
+    this.#after("stalled", STALLED_MS, () => this.#blocked());
     socket.onopen = () => {
-      if (this.#socket === socket) this.#send(this.#handlers.greeting());
+      if (this.#socket !== socket) return;
+      this.#cancel("stalled");
+      this.#isReached = isSocket;
+      this.#send(this.#handlers.greeting());
     };
   }
 
-  /** From now on this is the connection, as soon as it is open. @param {WebSocket} socket */
+  /** From now on this is the connection, as soon as it is open. @param {Channel} socket */
   #adopt(socket) {
     this.#acks = new AckLedger();
     socket.binaryType = "arraybuffer";
@@ -83,32 +108,58 @@ export class ConversationSocket {
     };
     socket.onmessage = mine((event) => this.#take(event.data));
     socket.onclose = mine((event) => this.#closed(event.code));
-    this.#after("connect", CONNECT_MS, () => this.#lost());
+    this.#after("connect", CONNECT_MS, () => this.#blocked());
     this.#enter("connecting", { attempt: this.attempt });
   }
 
   /** The server goes: move when nobody speaks, or when the time is up. @param {number} byMs */
   #moveBy(byMs) {
     const isTime = Date.now() >= byMs || (this.phase === "attached" && this.#handlers.isAtRest());
-    if (isTime) this.#dialNext(byMs);
+    const again = () => this.#after("move", MOVE_AGAIN_MS, () => this.#moveBy(byMs));
+    if (isTime) this.#dialNext(again);
     else this.#after("move", REST_LOOK_MS, () => this.#moveBy(byMs));
   }
 
-  /** The old connection carries everything until the new one is open. @param {number} byMs */
-  #dialNext(byMs) {
+  /** No socket comes through: sound and pictures have no way. */
+  get isTextOnly() {
+    return this.#ways.isTextOnly;
+  }
+
+  /** A socket is tried right now, beside the connection that carries. */
+  get isLooking() {
+    return this.#next !== null;
+  }
+
+  /** Look whether a socket comes through now; without one the page stays where it is. */
+  upgrade() {
+    if (!this.isTextOnly || this.phase !== "attached" || this.#next !== null) return;
+    this.#cancel("upgrade");
+    this.#dialNext(() => this.#upgradeLater());
+  }
+
+  #upgradeLater() {
+    this.#after("upgrade", this.#ways.upgradeDelay(Math.random()), () => this.upgrade());
+  }
+
+  /** The old connection carries everything until the new one is open. @param {() => void} again */
+  #dialNext(again) {
     const next = new WebSocket(this.#url, SUBPROTOCOL);
     this.#next = next;
+    this.#after("stalled", STALLED_MS, () => next.close());
     next.onclose = () => {
       if (this.#next !== next) return;
       this.#next = null;
-      this.#after("move", MOVE_AGAIN_MS, () => this.#moveBy(byMs));
+      this.#cancel("stalled");
+      again();
     };
     next.onopen = () => {
       if (this.#next !== next) return;
       this.#next = null;
       this.#drop();
       this.isMoving = true;
+      this.#ways.moved();
       this.#adopt(next);
+      this.#isReached = true;
       this.#send(this.#handlers.greeting());
     };
   }
@@ -123,6 +174,7 @@ export class ConversationSocket {
   probe() {
     if (this.phase === "waiting" && navigator.onLine) this.connect();
     else if (this.#socket?.readyState === WebSocket.OPEN) this.#ping(PROBE_MS);
+    this.upgrade();
   }
 
   /** @param {object} message @returns {boolean} whether it went out */
@@ -192,6 +244,7 @@ export class ConversationSocket {
   /** @param {number} heartbeatMs */
   #introduced(heartbeatMs) {
     this.#cancel("connect");
+    this.#isReached = true;
     this.#heartbeatMs = heartbeatMs;
     this.#beat();
     this.#enter("introduced");
@@ -200,6 +253,8 @@ export class ConversationSocket {
   #attached() {
     if (this.phase !== "introduced") return; // a later snapshot of the same connection
     this.isMoving = false;
+    this.#ways.carried();
+    if (this.isTextOnly) this.#upgradeLater();
     this.#after("steady", STEADY_MS, () => {
       this.attempt = 0;
     });
@@ -228,11 +283,22 @@ export class ConversationSocket {
   #closed(code) {
     const problem = finalProblem(code);
     if (problem === null && code !== 1000) {
-      this.#lost();
+      if (this.#isReached) this.#lost();
+      else this.#blocked();
       return;
     }
     this.#drop();
     this.#enter("closed", { problem });
+  }
+
+  /** This way leads nowhere: try the other one now, or both of them later. */
+  #blocked() {
+    if (!this.#ways.blocked()) {
+      this.#lost();
+      return;
+    }
+    this.#drop();
+    this.#dial();
   }
 
   #lost() {

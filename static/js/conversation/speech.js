@@ -84,6 +84,12 @@ export class Speech {
     return voice.turn;
   }
 
+  /** No sound comes any more: all that stands there counts as heard, but for what was cut. */
+  forget() {
+    this.#voices.clear();
+    this.#byTurn.clear();
+  }
+
   /** @param {string} turn whether its rest will never be heard */
   isCut(turn) {
     return this.#cuts.has(turn);

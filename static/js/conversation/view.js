@@ -27,10 +27,10 @@ export class View {
   render() {
     const { connection, picture, hasEnded, isStarted } = this.#session;
     // Without a connection nobody knows what the agent does.
-    const isTold = connection === "ready" || connection === "upstream-handoff";
+    const isTold = ["ready", "degraded-http", "upstream-handoff"].includes(connection);
     const agent = isTold ? picture.agent : "waiting";
     show(part("connection"), connection, this.#session.presence.observes ? words.WATCHED : words.CONNECTION);
-    show(part("agent-state"), agent, words.AGENT);
+    show(part("agent-state"), agent, this.#session.isTextOnly ? words.AGENT_IN_TEXT : words.AGENT);
     part("welcome").hidden = isStarted || this.#session.isAsking;
     part("earlier").hidden = !picture.earlier;
     part("end").hidden = !isStarted || hasEnded;
@@ -85,7 +85,7 @@ export class View {
     const isOn = state === "on" || state === "silent";
     show(word, state, words.MICROPHONE);
     button.setAttribute("aria-pressed", String(isOn));
-    button.disabled = state === "requesting";
+    button.disabled = state === "requesting" || state === "no-way";
     const isSlashed = !["off", "requesting", "on", "silent"].includes(state);
     use?.setAttribute("href", (isSlashed ? use.dataset.off : use.dataset.on) ?? "");
     this.ring.set(isOn);

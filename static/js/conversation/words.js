@@ -16,6 +16,12 @@ export const CONNECTION = {
   failed: "Not connected",
 };
 
+/** Where no socket comes through: why there is no voice. */
+export const TEXT_ONLY = "Text only: your network blocks the connection that voice needs.";
+export const VOICE_BACK = "Voice is possible again";
+export const LOOKING = "Trying";
+export const LOOK_AGAIN = "Try again";
+
 /** @type {{[state: string]: string}} */
 export const RECORDING = {
   on: "This conversation is recorded",
@@ -39,6 +45,9 @@ export const AGENT = {
   paused: "Paused",
 };
 
+/** The same where nobody hears anybody. @type {{[state: string]: string}} */
+export const AGENT_IN_TEXT = { ...AGENT, listening: "Ready", speaking: "Answering" };
+
 /** @type {{[state: string]: string}} */
 export const MICROPHONE = {
   off: "Mic off",
@@ -50,6 +59,7 @@ export const MICROPHONE = {
   "in-use": "In use",
   silent: "Silent",
   lost: "Lost",
+  "no-way": "No voice",
 };
 
 /** @type {{[state: string]: {message: string, fix: string}}} */
@@ -110,6 +120,10 @@ export const LOOKS = {
   screen: "Your screen",
   "whole-screen": "Your whole screen, with whatever appears on it",
 };
+
+/** What its button says. @type {{[source: string]: string}} */
+export const LOOK_BUTTONS = { camera: "Camera", screen: "Share your screen" };
+export const NOT_IN_TEXT = "not while it is text only";
 
 export const LOOK_BEGINS = "Starting";
 export const CAMERA_PAUSED = "Your connection is slow: camera paused";
@@ -280,6 +294,7 @@ const LIMITS = {
   "month-minutes": "the minutes of this month are used up",
   "day-spend": "the budget of today is used up",
   "month-spend": "the budget of this month is used up",
+  "total-spend": "the budget of this visit is used up",
   length: "the longest time is reached",
   idle: "nobody is talking",
 };
@@ -290,6 +305,7 @@ const BUDGETS = {
   "month-minutes": "your minutes of this month",
   "day-spend": "your budget of today",
   "month-spend": "your budget of this month",
+  "total-spend": "your budget of this visit",
 };
 
 /** A round time, as a person says it. @param {number} ms */
