@@ -130,7 +130,7 @@ def test_revoking_is_for_good(agent: Agent, acme: Client) -> None:
         ("user", {"id": "x" * 129}),
         ("bidiGenerateContentSetup", {"colour": "red"}),
         ("fieldMask", "colour"),
-        ("agent", str(uuid.uuid4())),
+        ("agent", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("kind", "other"),
     ],
 )
