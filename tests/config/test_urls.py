@@ -41,6 +41,7 @@ OPEN = {
     "invitation": 404,
     "single-sign-on": 405,
     "single-sign-on-return": 400,  # nobody has begun a sign-in
+    "google-auth-tokens": 403,
     "google-models": 403,
     "google-model": 403,
     "healthz": 200,
@@ -55,6 +56,7 @@ OPEN_TO_PROGRAMS = {"api-docs", "api-errors", "api-redoc", "api-schema"}
 ARGUMENTS: dict[str, list[object]] = {
     "account_reset_password_from_key": ["0", "none"],
     "end-session": [1],
+    "google-auth-tokens": ["v1"],
     "google-models": ["v1"],
     "google-model": ["v1", "gemini-3.8-live"],
     "mfa_edit_webauthn": [1],

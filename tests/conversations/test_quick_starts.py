@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -28,12 +29,17 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 (_, CURL), (_, PYTHON), (_, MINT), (_, BROWSER) = BLOCKS[1:]
 
 
-def run(command: list[str], server: Server, key: str, **environment: str) -> str:  # noqa: F811
-    """Its output. Fails with what it wrote to its errors."""
+async def run(
+    command: list[str],
+    server: Server,  # noqa: F811
+    key: str,
+    **environment: str,
+) -> str:
+    """Its output. Fails with its errors. The simulator needs the loop meanwhile."""
     there = {"PARLEY": server.tls_url, "PARLEY_KEY": key, "SSL_CERT_FILE": str(server.authority)}
     there |= {"CURL_CA_BUNDLE": str(server.authority), "PATH": os.environ["PATH"], **environment}
-    done = subprocess.run(
-        command, env=there, capture_output=True, text=True, timeout=50, check=False
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=there, capture_output=True, text=True, timeout=50, check=False
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
@@ -54,20 +60,20 @@ async def key(stage: Stage) -> str:
     return key
 
 
-def test_curl_holds_a_conversation(key: str, server: Server) -> None:  # noqa: F811
-    assert "One, two, three." in run(sh(CURL), server, key)
+async def test_curl_holds_a_conversation(key: str, server: Server) -> None:  # noqa: F811
+    assert "One, two, three." in await run(sh(CURL), server, key)
 
 
-def test_the_python_sdk_holds_one(key: str, server: Server) -> None:  # noqa: F811
-    assert run([sys.executable, "-c", PYTHON], server, key) == "One, two, three.\n"
+async def test_the_python_sdk_holds_one(key: str, server: Server) -> None:  # noqa: F811
+    assert await run([sys.executable, "-c", PYTHON], server, key) == "One, two, three.\n"
 
 
-def test_a_page_with_a_token_holds_one(key: str, server: Server, tmp_path: Path) -> None:  # noqa: F811
-    token = json.loads(run(sh(MINT), server, key))
+async def test_a_page_with_a_token_holds_one(key: str, server: Server, tmp_path: Path) -> None:  # noqa: F811
+    token = json.loads(await run(sh(MINT), server, key))
+    token["baseUrl"] = server.tls_url  # this one's, which no setting names
     script = tmp_path / "page.mjs"
     script.write_text(f"const token = {json.dumps(token)};\n{BROWSER}", encoding="utf-8")
     (tmp_path / "node_modules").symlink_to(SDK / "node_modules")
-    node = find_node()
-    assert node is not None
-    said = run([str(node), str(script)], server, key, NODE_EXTRA_CA_CERTS=str(server.authority))
+    trusted = {"NODE_EXTRA_CA_CERTS": str(server.authority)}
+    said = await run([str(find_node()), str(script)], server, key, **trusted)
     assert said.replace("\n", "") == "One, two, three."

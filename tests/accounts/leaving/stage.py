@@ -126,18 +126,25 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 
 
 def traces_of(tenant_id: UUID, *others: UUID) -> dict[str, int]:
-    """Table -> rows in which one of the ids stands in any column, in every table that there is."""
+    """Table -> rows in which one of the ids stands in any column, in every table that we may read.
+    (The words of the search go with their turns, by a trigger: tests of the search.)"""
     ids = (tenant_id, *others)
     wanted = [text for one in ids for text in (str(one), one.hex)]
     found = {}
     with platform_scope("test"), connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
+        for table in filter(may_read, connection.introspection.table_names(cursor)):
             cursor.execute(f"TABLE {connection.ops.quote_name(table)}")
             rows = [str(row) for row in cursor.fetchall()]
             count = sum(any(text in row for text in wanted) for row in rows)
             if count:
                 found[table] = count
     return found
+
+
+def may_read(table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(%s, 'SELECT')", [table])
+        return bool(cursor.fetchone()[0])
 
 
 def left_in(tenant_id: UUID) -> dict[str, int]:

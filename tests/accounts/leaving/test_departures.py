@@ -56,10 +56,12 @@ def test_effects_count_what_goes(cast: Cast, furnished: str) -> None:
         "1 agent",
         "1 conversation",
         "0 pieces of recordings",
+        "0 notes",
+        "0 API requests",
         "5 members",
         "1 Gemini credential",
         "1 API key",
-        f"{told[6].split()[0]} audit entries",
+        f"{told[8].split()[0]} audit entries",
         "1 stored file",
     ]
 

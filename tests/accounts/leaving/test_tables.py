@@ -7,7 +7,7 @@ from accounts.leaving.decisions import LeftOut, Taken, decision_on, owned_models
 
 SECRETS = re.compile(r"secret|sealed|hash|token|password")
 # The audit's hashes prove the chain and open nothing; of tokens only numbers are counted.
-NO_SECRETS = {"AuditSeal.hash", "AuditLink.hash"}
+NO_SECRETS = {"AuditSeal.hash", "AuditLink.hash", "Conversation.access_token_id"}
 NO_SECRETS |= {f"{name}.unpriced_tokens" for name in ("Usage", "UsageDay")}
 MODELS = {model.__name__: model for model in owned_models()}
 
