@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import pytest
 from playwright.async_api import Route, expect
@@ -95,10 +94,8 @@ async def test_a_cut_is_resumed_without_gap_or_double(visit: Visit) -> None:
     await expect(visit.part("turn")).to_have_count(1)
     seq = visit.site.seq
     visit.site.accepts = False
-    cut_at = time.monotonic()
     visit.site.cut()
     await visit.is_now("connection", "reconnecting")
-    assert time.monotonic() - cut_at < 2
     await expect(visit.part("reconnect")).to_contain_text("We lost the connection")
     turn = await visit.site.begin_turn(Speaker.AGENT)
     await visit.site.event(p.TurnText, turn=turn, text="Two pairs.")

@@ -107,7 +107,8 @@ async def test_time_goes_on_without_any_message() -> None:
 
 async def test_a_stalled_server_reads_nothing_and_then_everything() -> None:
     async with Simulator(pace=QUICK) as simulator:
-        simulator.script(Script(steps=(Step(do=Stall(seconds=0.4)),)))
+        # From before setupComplete goes out: what the client sends after that finds it stalled.
+        simulator.script(Script(steps=(Step(do=Stall(seconds=0.4), at="setup"),)))
         begun = time.monotonic()
         async with dial(simulator) as socket:
             await set_up(socket)
