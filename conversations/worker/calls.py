@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -62,6 +63,9 @@ class ToolCalls:
         self._toolbox = toolbox
         self._teller = teller
         self._open: dict[str, asyncio.Task[None]] = {}
+        # How calls ended since the model last said something: a session that begins anew has
+        # heard of none.
+        self._ended: deque[LeftCall] = deque(maxlen=MAX_OPEN)
         self._asked = {
             call.id: Question(call.left_s, is_taken=True) for call in lost if call.outcome is None
         }
@@ -76,6 +80,8 @@ class ToolCalls:
             self.take(event.calls)
         elif isinstance(event, live.ToolCallCancellation):
             self.cancel(event.ids)
+        elif isinstance(event, live.OutputTranscript | live.Text):
+            self._ended.clear()
 
     def take(self, calls: Sequence[FunctionCall]) -> None:
         """The model asks for these."""
@@ -90,6 +96,7 @@ class ToolCalls:
         for call_id in ids:
             if (task := self._open.pop(call_id, None)) is not None:
                 task.cancel()
+                self._ended.append(LeftCall(call_id, task.get_name()))
                 self._errand(self._note_cancelled(call_id, task.get_name()))
 
     def hear_page(self, message: p.ToolTake | p.ToolResult) -> p.Error | None:
@@ -117,9 +124,11 @@ class ToolCalls:
             else:
                 self._tell(call, left.outcome)
 
-    def forget_lost(self) -> Sequence[LeftCall]:
-        """The model's session is a new one, which waits for none of them. Returns them."""
-        lost, self._lost = self._lost, ()
+    def forget(self) -> Sequence[LeftCall]:
+        """The model's session is a new one, which waits for none of them. Returns those whose
+        answers it may have to be told in other words."""
+        lost, self._lost = [*self._lost, *self._ended], ()
+        self._ended.clear()
         for left in lost:
             if self._asked.pop(left.id, None) is not None:
                 self._errand(self._note_cancelled(left.id, left.name))
@@ -216,6 +225,7 @@ class ToolCalls:
         return True
 
     def _tell(self, call: FunctionCall, outcome: Outcome) -> None:
+        self._ended.append(LeftCall(call.id, call.name, outcome))
         self._teller.tell_model(self._answer(call, outcome))
         self._teller.tell_pages(changed(call.id, call.name, outcome))
 

@@ -422,7 +422,7 @@ class SessionHost:
                 self._meter.connected(self._age_s())
                 if event.renewed:
                     self._publish(self._assembly.notice("session-renewed", SESSION_RENEWED, ms))
-                    self._remind(self._calls.forget_lost())
+                    self._remind(self._calls.forget())
                 else:
                     self._calls.answer_lost()
                 self._publish(self._assembly.state(ConversationState.LIVE, ms))

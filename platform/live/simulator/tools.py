@@ -17,6 +17,7 @@ from live.simulator.parameters import check_parameters
 
 MAX_NAME = 128
 _NAME = re.compile(r"[A-Za-z_][\w.:-]*", re.ASCII)
+_FORBIDS = re.compile(r"\b(?:do not|don.?t|never) call\b", re.IGNORECASE)
 _WORD_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -49,9 +50,11 @@ class Tools:
     def mentioned_in(self, said: str) -> list[Mention]:
         """Return the functions that `said` names, each once, in the order they were said.
 
-        A name may be said as written (`book_slot`, `bookSlot`) or as words ("book slot").
+        A name may be said as written (`book_slot`, `bookSlot`) or as words ("book slot"). Who says
+        that nothing shall be called is obeyed, as models do.
         """
-        found = list(self._pattern.finditer(said)) if self.functions else []
+        calls = self.functions and not _FORBIDS.search(said)
+        found = list(self._pattern.finditer(said)) if calls else []
         ends = [*(match.start() for match in found), len(said)][1:]
         mentions: dict[str, Mention] = {}
         for match, end in zip(found, ends, strict=True):

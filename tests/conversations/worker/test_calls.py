@@ -27,6 +27,8 @@ from conversations.transcripts.assembly import ToolChange
 from conversations.worker.asked import UNKNOWN
 from conversations.worker.calls import MAX_OPEN, ToolCalls, in_words, told
 from live import FunctionCall, FunctionDeclaration, FunctionResponse
+from live.simulator import Script
+from live.simulator.scenario import Drop, RefuseHandle, Step
 from tests.conversations.page import Page
 from tests.conversations.tools.rows import allow, make_tool
 from tests.conversations.tools.shop import HOST, Reply, Shop, open_shop
@@ -118,6 +120,45 @@ async def test_the_model_asks_and_is_answered(stage: Stage, house: House) -> Non
     assert await in_database(calls_of, conversation) == [("look_up", "succeeded")]
     await house.workers[0].aclose()
     assert await in_database(told_of, conversation) == ["Look up was used."]
+
+
+@pytest.mark.usefixtures("open_tools")
+@pytest.mark.parametrize(
+    ("lost", "ends"),
+    [
+        (Step(do=Drop(), at="call", after=0.1), CallState.CANCELLED),
+        (Step(do=Drop(), at="input", nth=2), CallState.SUCCEEDED),
+    ],
+    ids=["before-the-answer", "with-the-answer"],
+)
+async def test_a_session_that_begins_anew_is_told_what_the_last_one_had_called(
+    stage: Stage,
+    house: House,  # noqa: F811
+    lost: Step,
+    ends: CallState,
+) -> None:
+    """It waits for no answer, and nobody puts the question again for which a call was made."""
+    stage.simulator.script(Script(steps=(lost,)))
+    stage.simulator.script(Script(steps=(Step(do=RefuseHandle(), at="setup"),)), connections=5)
+    hold = threading.Event()
+    with open_shop() as shop:
+        if ends == CallState.CANCELLED:
+            shop.replies = [Reply(hold=hold)]
+        await in_database(set_up_tool, stage, shop)
+        await house.hire()
+        conversation = await stage.new_conversation()
+        async with house.page(conversation) as (page, attachment):
+            await page.until(lambda: page.picture.agent == AgentState.LISTENING)
+            await attachment.send(typed("a", "Please look up size 42"))
+            await page.until(lambda: "session-renewed" in codes(page))
+            hold.set()
+            await page.until(page.answered)
+    assert len(shop.asked) == 1
+    assert await in_database(calls_of, conversation) == [("look_up", ends)]
+
+
+def codes(page: Page) -> list[str]:
+    return [event.code for event in page.events if isinstance(event, p.Notice)]
 
 
 def tool_states(page: Page) -> list[CallState]:
@@ -254,7 +295,7 @@ async def test_a_new_session_waits_for_nothing_that_a_page_has_begun(stage: Stag
     await in_database(begin, host, "fc-1", "clock", answer_by=soon())
     ear = Ear()
     calls = ToolCalls(host, page_box(), ear, [LeftCall("fc-1", "clock", None, PATIENCE_S)])
-    calls.forget_lost()
+    calls.forget()
     assert calls.hear_page(p.ToolResult(call="fc-1", result={})) == UNKNOWN
     await met(lambda: calls_of(conversation) == [("clock", "cancelled")])
     await calls.aclose()
@@ -294,6 +335,32 @@ async def test_a_worker_whose_lease_is_gone_makes_no_call(stage: Stage) -> None:
             while len(calls):  # noqa: ASYNC110 - another thread reads
                 await asyncio.sleep(0.01)
     assert (shop.asked, ear.answers) == ([], [])
+
+
+async def test_how_calls_ended_is_known_until_the_model_has_gone_on(stage: Stage) -> None:
+    conversation = await stage.new_conversation()
+    with open_shop() as shop:
+        ear = Ear()
+        calls = ToolCalls(await in_database(host_of, conversation), box(shop), ear)
+        calls.take([FunctionCall(id="fc-1", name="stock")])
+        await ear.until(1)
+        shop.replies = [Reply(hold=(hold := threading.Event()))]
+        shop.arrived.clear()
+        calls.take([FunctionCall(id="fc-2", name="stock")])
+        await asyncio.to_thread(shop.arrived.wait, PATIENCE_S)
+        calls.hear(live.ToolCallCancellation(("fc-2",)))
+        hold.set()
+        known = calls.forget()
+        assert [(call.id, call.told.state) for call in known] == [
+            ("fc-1", CallState.SUCCEEDED),
+            ("fc-2", unknown().state),
+        ]
+        assert calls.forget() == []
+        calls.take([FunctionCall(id="fc-3", name="stock")])
+        await ear.until(2)
+        calls.hear(live.OutputTranscript(text="There are"))
+        assert calls.forget() == []
+        await calls.aclose()
 
 
 async def test_more_calls_than_may_be_open_are_told_so(stage: Stage) -> None:

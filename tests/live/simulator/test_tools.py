@@ -25,6 +25,7 @@ def names_in(tools: Tools, said: str) -> list[str]:
     [
         ("Please call book_slot for Anna.", ["book_slot"]),
         ("Could you book slot number three?", ["book_slot"]),
+        ("Book slot three? Do not call it again.", []),
         ("BOOK-SLOT!", ["book_slot"]),
         ("Run lookupVisa and book_slot, then lookup visa again.", ["lookupVisa", "book_slot"]),
         ("What is the weather?", ["weather"]),
