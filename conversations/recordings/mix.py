@@ -88,6 +88,8 @@ class Mix:
             return
         samples = self._samples(part)[: end - begin]
         low, high = max(0, begin), min(len(frames), begin + len(samples))
+        if low >= high:
+            return  # less of it is there than its length says: lost, or deleted meanwhile
         frames[low:high, CHANNELS[Speaker(part.side)]] = samples[low - begin : high - begin]
 
     def _samples(self, part: Part) -> Samples:
