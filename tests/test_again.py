@@ -1,6 +1,7 @@
 """A failure among others is asked again alone; a fault is a fault both times."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ PASSES, FAILS = "def test_it():\n    assert True\n", "def test_it():\n    assert
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:django\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / again.FAILED).parent.mkdir(parents=True)
     return tmp_path
 
@@ -26,7 +27,10 @@ def have_failed(folder: Path, *tests: str) -> None:
 
 def ask(folder: Path, exit_code: int) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, again.__file__, str(exit_code)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_what_passes_alone_is_named(folder: Path) -> None:

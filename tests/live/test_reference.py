@@ -12,14 +12,19 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "live-librar
 THINGS = [name for name in live.__all__ if not name.isupper()]
 
 
-def test_the_page_is_drawn_from_the_code() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "draw it anew: the page says how"
+@pytest.fixture(scope="module")
+def drawn() -> str:
+    return page()
+
+
+def test_the_page_is_drawn_from_the_code(drawn: str) -> None:
+    assert PAGE.read_text(encoding="utf-8") == drawn, "draw it anew: the page says how"
 
 
 @pytest.mark.parametrize("name", live.__all__)
-def test_every_public_name_has_a_place(name: str) -> None:
+def test_every_public_name_has_a_place(drawn: str, name: str) -> None:
     assert section_of(name)
-    assert f"### {name}\n" in page()
+    assert f"### {name}\n" in drawn
 
 
 @pytest.mark.parametrize("name", THINGS)

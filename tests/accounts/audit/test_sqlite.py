@@ -31,7 +31,7 @@ def migrate(path: Path, targets: str = "()") -> Path:
 
 @pytest.fixture(scope="module")
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrate(tmp_path_factory.mktemp("sqlite") / "parley.sqlite3")
+    return migrate(tmp_path_factory.mktemp("sqlite") / "parley.sqlite3", "('accounts',)")
 
 
 @pytest.fixture
