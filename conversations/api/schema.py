@@ -17,6 +17,7 @@ from accounts.roles import KEY_SCOPES, Permission, scope_allows
 from conversations.api.bodies import CHANGING
 from conversations.api.codes import CODES
 from conversations.api.conditional import IfMatch
+from conversations.api.deprecation import Deprecation, deprecations_of
 from conversations.api.permissions import Allowed
 from conversations.api.problems import MEDIA_TYPE, ProblemSerializer
 
@@ -79,6 +80,14 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "description": "`true`: this is the answer that the first request with the key got.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "Deprecation": {
+        "description": "Since when what was asked for is deprecated (RFC 9745): `@1798761600`.",
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+    },
+    "Sunset": {
+        "description": "After this time it may be gone (RFC 8594), as an HTTP date.",
+        "schema": _TEXT,
+    },
 }
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "Idempotency-Key": {
@@ -120,7 +129,13 @@ class ApiSchema(AutoSchema):
         if operation is not None and (needed := scopes_for(self._needed())):
             said = (operation.get("description", ""), f"Key scope: {needed}.")
             operation["description"] = "\n\n".join(each for each in said if each)
+        if operation is not None:
+            mark(operation, deprecations_of(self.method, self.path))
         return operation
+
+    def get_description(self) -> str:
+        """Only what an operation states: docstrings are for who reads the code."""
+        return ""
 
     def get_extensions(self) -> dict[str, Any]:
         needed = self._needed()
@@ -176,6 +191,24 @@ class ApiSchema(AutoSchema):
             yield from (412,) if isinstance(self.view, IfMatch) else ()
         elif has_query:
             yield 400
+
+
+def mark(operation: dict[str, Any], rows: Iterable[Deprecation]) -> None:
+    """Say in the operation what of it is to go."""
+    for row in rows:
+        parameters = operation.get("parameters", ())
+        of_it = [
+            each
+            for each in parameters
+            if (each.get("in"), each.get("name")) == ("query", row.parameter)
+        ]
+        for marked in of_it if row.parameter else [operation]:
+            marked["deprecated"] = True
+            said = (marked.get("description", ""), str(row))
+            marked["description"] = "\n\n".join(each for each in said if each)
+        for response in operation["responses"].values():
+            if "$ref" not in response:
+                response["headers"] |= refs(("Deprecation", "Sunset"))
 
 
 def header_names(status: str, method: str, *, has_etag: bool = True) -> list[str]:
