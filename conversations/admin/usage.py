@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,12 +23,11 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 from accounts.admin.base import FormBase, TenantAdmin
 from accounts.admin.visitors import actor_of, caller_of, is_operator
 from accounts.audit import record
-from accounts.models import Tenant, User
 from accounts.roles import Permission
 from accounts.tenancy import platform_scope, tenant_scope
 from conversations.admin.spend import spend_of_month, usage_charts
-from conversations.models import Agent, UsageDay
-from conversations.usage.export import csv_lines
+from conversations.models import UsageDay
+from conversations.usage.export import csv_answer, names_of
 from conversations.usage.periods import DAY, day_of
 from conversations.usage.report import Line, by_day, by_subject, of_subjects, total_of
 
@@ -138,25 +136,13 @@ class UsageAdmin(TenantAdmin):
         by = request.GET.get("by", "day")
         if by not in offered_to(request):
             raise Http404
-        whose = Whose.TENANT if by == "day" else Whose(by)
         form, period = chosen_period(request, day_of(timezone.now()))
         if form.is_bound and not form.is_valid():
             raise Http404
         said = {"by": by, "first": period.first.isoformat(), "last": period.last.isoformat()}
         record("usage.exported", actor=actor_of(request), after=said)
-        lines = csv_lines(
-            whose,
-            period.first,
-            period.last,
-            names=partial(names_of, whose),
-            enter=partial(enter_again, _tenant_of(request)),
-        )
-        name = f"usage-by-{by}-{period.first}-{period.last}.csv"
-        return StreamingHttpResponse(
-            lines,
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        enter = partial(enter_again, _tenant_of(request))
+        return csv_answer(by, period.first, period.last, enter=enter)
 
 
 def chosen_period(request: HttpRequest, today: date) -> tuple[PeriodForm, Period]:
@@ -220,16 +206,6 @@ def with_programs(people: Section, period: Period, lines: dict[date, Line]) -> S
         return people
     rows = [*people.rows, Row(PROGRAMS, rest)]
     return Section(people.by, people.title, people.heading, rows, people.more)
-
-
-def names_of(whose: Whose, subjects: Collection[UUID]) -> dict[UUID, str]:
-    """What agents, people or organisations are called. Who is not found has gone."""
-    match whose:
-        case Whose.AGENT:
-            return dict(Agent.objects.filter(pk__in=subjects).values_list("pk", "name"))
-        case Whose.USER:
-            return dict(User.objects.filter(pk__in=subjects).values_list("pk", "email"))
-    return dict(Tenant.objects.filter(pk__in=subjects).values_list("pk", "name"))
 
 
 def _tenant_of(request: HttpRequest) -> UUID | None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.audit import record
+from accounts.callers import Caller
 from accounts.roles import Permission
-from conversations.api.permissions import allowed
+from accounts.tenancy import tenant_scope
+from conversations.api.permissions import allowed, caller_of
 from conversations.api.schema import problems
 from conversations.models import UsageDay
+from conversations.usage.export import COLUMNS, csv_answer
 from conversations.usage.periods import DAY, day_of
 from conversations.usage.report import SUMS, Line, by_day, by_subject, total_of
 
@@ -40,6 +49,38 @@ class PeriodSerializer(serializers.Serializer[Any]):
         if (last - first).days >= MOST_DAYS:
             raise serializers.ValidationError({"first": f"At most {MOST_DAYS} days."}, "invalid")
         return {"first": first, "last": last}
+
+
+class CsvSerializer(serializers.Serializer[Any]):
+    """In which form, and how the CSV is cut."""
+
+    format = serializers.ChoiceField(
+        choices=["json", "csv"], required=False, help_text="Goes before `Accept`."
+    )
+    by = serializers.ChoiceField(
+        choices=["day", "agent", "user"],
+        default="day",
+        help_text="Of CSV: a line for each day, or for each day and agent or member.",
+    )
+
+
+class ByFormat(DefaultContentNegotiation):
+    """What `format` names; by `Accept` where it names nothing that there is."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        for each in renderers:
+            if each.format == request.query_params.get("format"):
+                return each, each.media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+class CsvRenderer(JSONRenderer):
+    """Only for CSV to be asked for; a refusal is JSON all the same."""
+
+    media_type = "text/csv"
+    format = "csv"
 
 
 _TOKENS = [name for name in SUMS if name.endswith(("_in", "_out"))]
@@ -114,16 +155,28 @@ _EXAMPLE |= {"unpriced_tokens": 0, "cost_micros": 41000}
 
 class UsageReport(APIView):
     permission_classes = [allowed(Permission.READ_USAGE)]
+    renderer_classes = [JSONRenderer, CsvRenderer]
+    content_negotiation_class = ByFormat
 
     @extend_schema(
         operation_id="usage_retrieve",
         summary="What was used, by day, agent and member",
-        parameters=[PeriodSerializer],
-        responses={200: UsageSerializer, **problems(e400="The days are not valid.")},
+        description="As JSON, or as CSV for a spreadsheet: by `Accept: text/csv` or `format=csv`."
+        " The CSV has every agent and member, in the columns "
+        f"{', '.join(f'`{name}`' for name in COLUMNS)}; its `cost` is in whole units of `currency`,"
+        " and empty where nothing is known of it. A name that a spreadsheet would take for a"
+        " formula begins with an apostrophe. The audit says who took it.",
+        parameters=[PeriodSerializer, CsvSerializer],
+        responses={
+            (200, "application/json"): UsageSerializer,
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(e400="The days are not valid."),
+        },
         examples=[
             OpenApiExample(
                 "One day",
                 response_only=True,
+                media_type="application/json",
                 value={
                     "first": "2026-11-23",
                     "last": "2026-11-23",
@@ -136,7 +189,19 @@ class UsageReport(APIView):
             )
         ],
     )
-    def get(self, request: Request) -> Response:
-        period = PeriodSerializer(data=request.query_params)
+    def get(self, request: Request) -> HttpResponseBase:
+        period, cut = (
+            kind(data=request.query_params) for kind in (PeriodSerializer, CsvSerializer)
+        )
         period.is_valid(raise_exception=True)
-        return Response(UsageSerializer(report_of(**period.validated_data)).data)
+        cut.is_valid(raise_exception=True)
+        days = period.validated_data
+        if isinstance(request.accepted_renderer, CsvRenderer):
+            return download(caller_of(request), cut.validated_data["by"], **days)
+        return Response(UsageSerializer(report_of(**days)).data)
+
+
+def download(caller: Caller, by: str, first: date, last: date) -> HttpResponseBase:
+    said = {"by": by, "first": first.isoformat(), "last": last.isoformat()}
+    record("usage.exported", actor=caller.actor, after=said)
+    return csv_answer(by, first, last, enter=partial(tenant_scope, caller.tenant_id))

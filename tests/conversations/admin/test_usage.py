@@ -1,7 +1,9 @@
 import csv
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -124,8 +126,12 @@ def exported(client: Client, **query: str) -> list[dict[str, str]]:
     answer = client.get(EXPORT, query)
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/csv")
-    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
-    return list(csv.DictReader(text.splitlines()))
+    return list(csv.DictReader(body(answer).decode().splitlines()))
+
+
+@async_to_sync
+async def body(answer: Any) -> bytes:
+    return b"".join([piece async for piece in answer.streaming_content])
 
 
 def test_the_csv_has_every_day(cast: Cast, today: date) -> None:

@@ -5,11 +5,12 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from accounts.tenancy import current_scope, platform_scope, tenant_scope
 from conversations.models import Agent, UsageDay
 from conversations.usage import export
-from conversations.usage.export import COLUMNS, csv_lines
+from conversations.usage.export import COLUMNS, csv_answer, csv_lines
 from tests.cast import Cast
 from tests.conversations.talks import make_agent, make_conversation
 from tests.conversations.usage.uses import DAY, account_of, set_prices, use
@@ -83,3 +84,19 @@ def test_a_name_is_no_formula(cast: Cast, agent: Agent) -> None:
     with platform_scope("test"):
         Agent.objects.filter(pk=agent.pk).update(slug="=1+1")
     assert exported(cast)[0]["name"] == "'=1+1"
+
+
+def test_a_download_is_sent_page_by_page(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PAGE", 2)
+    enter = partial(tenant_scope, cast.acme.tenant.pk)
+    answer = csv_answer("agent", DAY, DAY + timedelta(days=9), enter=enter)
+
+    @async_to_sync
+    async def pieces() -> list[bytes]:
+        return [piece async for piece in answer]
+
+    found = pieces()
+    assert [piece.count(b"\n") for piece in found] == [2, 2, 2, 1]  # the heading is a line too
+    assert len(list(csv.DictReader(b"".join(found).decode().splitlines()))) == 6
+    name = f"usage-by-agent-{DAY}-{DAY + timedelta(days=9)}.csv"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
