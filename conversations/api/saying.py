@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import msgspec
 from asgiref.sync import async_to_sync
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -196,10 +198,40 @@ def read(data: Any) -> Said:
     return message
 
 
-def schema_of_messages() -> dict[str, Any]:
-    """JSON Schema of the body, in one piece: the document's components hold serializers only."""
-    (union,), parts = msgspec.json.schema_components([Said], ref_template="{name}")
-    return {"oneOf": [parts[each["$ref"]] for each in union["anyOf"]]}
+class MessageSerializer(serializers.Serializer[Any]):
+    """One client message of parley.v1. It is read by `read`, and only described here."""
+
+
+class MessageSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Describes each message under its own name, so that generated clients have a class of each."""
+
+    target_class = MessageSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        (union,), parts = msgspec.json.schema_components(
+            [Said], ref_template=f"#/components/{ResolvedComponent.SCHEMA}/{{name}}"
+        )
+        for name, schema in parts.items():
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]
+                name, ResolvedComponent.SCHEMA, _told(schema), name
+            )
+            auto_schema.registry.register_on_missing(component)
+        # That `type` is required makes the body required.
+        return {
+            "oneOf": union["anyOf"],
+            "discriminator": union["discriminator"],
+            "required": ["type"],
+        }
+
+
+def _told(schema: dict[str, Any]) -> dict[str, Any]:
+    """A message's schema, with its one type as a constant."""
+    kind = {"type": "string", "const": schema["properties"]["type"]["enum"][0]}
+    return {
+        **schema,
+        "description": " ".join(schema["description"].split()),
+        "properties": {**schema["properties"], "type": kind},
+    }
 
 
 class MessageList(APIView):
@@ -212,7 +244,7 @@ class MessageList(APIView):
         description="One message of `parley.v1`. It is answered once it counts: a text is stored, "
         "a call is noted. A text that comes again with the same `id` counts once.",
         parameters=[PageSerializer],
-        request={"application/json": schema_of_messages()},
+        request=MessageSerializer,
         responses={
             204: None,
             **problems(
