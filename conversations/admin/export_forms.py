@@ -22,6 +22,7 @@ from unfold.widgets import (
 from accounts.admin.base import TenantForm
 from accounts.models import Membership, User
 from conversations.exports.jobs import ExportRefused, check
+from conversations.exports.schedules import LONGEST_KEPT_DAYS, check_room
 from conversations.exports.wanted import MOST_CHOSEN, Wanted
 from conversations.models import Agent, Conversation, Export, ExportFormat, ExportSchedule
 from conversations.states import ConversationState, EndReason
@@ -31,7 +32,6 @@ REDACTED: Final = (
     "It does not find everything: the guide tells what it misses."
 )
 ANY: Final = ("", "Any")
-LONGEST_KEPT_DAYS: Final = 3650
 
 
 def words(states: Iterable[str]) -> list[tuple[str, str]]:
@@ -199,4 +199,15 @@ class ScheduleForm(WantedForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("is_redacted") and ExportFormat.AUDIO in cleaned.get("formats", ()):
             self.add_error("formats", "Audio cannot be redacted. Leave one of the two out.")
+        if self.instance._state.adding:
+            try:
+                check_room()
+            except ExportRefused as error:
+                raise ValidationError(str(error)) from None
         return cleaned
+
+    def wanted(self) -> Wanted:
+        """With what only programs ask for, and the form does not show."""
+        before = Wanted.from_json(self.instance.wanted or {})
+        kept = {name: getattr(before, name) for name in ("is_test", "tag", "text")}
+        return replace(super().wanted(), **kept)

@@ -27,7 +27,7 @@ from conversations.admin.export_forms import ExportForm, ScheduleForm
 from conversations.exports.files import download_name
 from conversations.exports.jobs import ExportRefused, ask_for_export
 from conversations.exports.links import key_of
-from conversations.exports.schedules import due_after
+from conversations.exports.schedules import answer_for
 from conversations.exports.wanted import Wanted
 from conversations.models import Agent, Export, ExportSchedule
 
@@ -61,6 +61,9 @@ def told(wanted: Wanted) -> str:
         str(wanted.end_reason or "").replace("-", " "),
         f"from {since:%d %b %Y}" if since else "",
         f"before {until:%d %b %Y}" if until else "",
+        f"tagged {wanted.tag}" if wanted.tag else "",
+        "with certain words" if wanted.text else "",
+        "" if wanted.is_test is None else "tests" if wanted.is_test else "no tests",
     ]
     return ", ".join(filter(None, parts)) or "all conversations"
 
@@ -270,7 +273,5 @@ class ExportScheduleAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Whoever changes it answers for what it asks for from then on."""
         obj.wanted = form.wanted().as_json()
-        obj.asked_by = actor_of(request)
-        if not change or {"is_on", "every", "hour"} & set(form.changed_data):
-            obj.next_at = due_after(obj.every, obj.hour, timezone.now())
+        answer_for(obj, actor_of(request), timezone.now(), form.changed_data)
         super().save_model(request, obj, form, change)

@@ -37,6 +37,7 @@ from conversations.exports.links import (
     expires_at,
     key_of,
 )
+from conversations.exports.schedules import TooManySchedules
 from conversations.exports.sweeping import delete_export
 from conversations.exports.wanted import MOST_CHOSEN, Wanted
 from conversations.models import Agent, Conversation, Export, ExportFormat
@@ -51,7 +52,7 @@ class Refused(exceptions.APIException):
 
     def __init__(self, error: ExportRefused) -> None:
         super().__init__(str(error), error.code)
-        if isinstance(error, TooManyExports):
+        if isinstance(error, TooManyExports | TooManySchedules):
             self.status_code = status.HTTP_409_CONFLICT
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from accounts.tenancy import platform_scope, tenant_scope
-from conversations.exports.jobs import record_asking
+from conversations.exports.jobs import ExportRefused, check, record_asking
 from conversations.exports.wanted import Wanted
 from conversations.models import Export, ExportSchedule
 
@@ -23,6 +24,40 @@ Every = ExportSchedule.Every
 DAY: Final = timedelta(days=1)
 # Of each schedule in one round, so that a long pause of the service is caught up in pieces.
 MOST_AT_ONCE: Final = 31
+MOST_SCHEDULES: Final = 50
+LONGEST_KEPT_DAYS: Final = 3650
+
+
+class TooManySchedules(ExportRefused):
+    code = "too_many_schedules"
+
+    def __init__(self) -> None:
+        super().__init__(f"There are {MOST_SCHEDULES} schedules. Delete one that is not needed.")
+
+
+def check_room() -> None:
+    """Needs the tenant's scope. Raises TooManySchedules."""
+    if ExportSchedule.objects.all()[:MOST_SCHEDULES].count() >= MOST_SCHEDULES:
+        raise TooManySchedules
+
+
+def check_schedule(schedule: ExportSchedule) -> None:
+    """Raises ExportRefused for one whose exports cannot be made. Needs the tenant's scope."""
+    wanted = Wanted.from_json(schedule.wanted)
+    for each in schedule.formats:
+        check(wanted, each, is_redacted=schedule.is_redacted)
+
+
+def answer_for(
+    schedule: ExportSchedule, actor: str, now: datetime, changed: Collection[str]
+) -> list[str]:
+    """Whoever makes or changes it answers for what it asks for from then on. Returns the names of
+    the fields that this sets; it saves nothing."""
+    schedule.asked_by = actor
+    if schedule._state.adding or not {"is_on", "every", "hour"}.isdisjoint(changed):
+        schedule.next_at = due_after(schedule.every, schedule.hour, now)
+        return ["asked_by", "next_at"]
+    return ["asked_by"]
 
 
 def period_before(every: str, at: datetime) -> tuple[datetime, datetime]:

@@ -192,6 +192,14 @@ def test_a_schedule(cast: Cast, owner: Client, agent: Agent) -> None:
         assert (row.next_at.day, row.next_at.hour, row.wanted) == (1, 4, {})
         acts = AuditEntry.objects.filter(object_id=str(row.pk)).order_by("id")
         assert [act.action for act in acts] == ["exportschedule.created", "exportschedule.changed"]
+        row.wanted = {"tag": "shoes", "is_test": False, "state": "live"}
+        row.save()
+    # What only a program asks for stays, and is told.
+    assert owner.post(f"{SCHEDULES}{row.pk}/change/", monthly).status_code == 302
+    with tenant_scope(cast.acme.tenant.pk):
+        row.refresh_from_db()
+    assert row.wanted == {"tag": "shoes", "is_test": False}
+    assert "Tagged shoes, no tests" in owner.get(SCHEDULES).text
     other = signed_in(cast.globex.owner)
     assert other.get(f"{SCHEDULES}{row.pk}/change/").status_code == 404
     assert "Each night" in signed_in(cast.operator).get(f"{SCHEDULES}{row.pk}/change/").text
