@@ -160,6 +160,21 @@ class Tenant(models.Model):
         help_text="People are told before they agree. Then the sound is deleted; the words stay.",
     )
 
+    text_kept_days = models.PositiveSmallIntegerField(
+        "words are kept for days",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Counted from a conversation's end. Empty: until somebody deletes them.",
+    )
+    events_kept_days = models.PositiveSmallIntegerField(
+        "events are kept for days",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="What happened beside the words. Empty: until somebody deletes it.",
+    )
+
     # Each holds an `accounts.limits.Limits`. The plan is the operators'; of it and the tenant's
     # own limits the smaller ones count.
     plan_limits = models.JSONField(default=dict, blank=True, editable=False)

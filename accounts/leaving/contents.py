@@ -27,7 +27,7 @@ MANIFEST, README = "manifest.json", "README.txt"
 PIECE = 64 * 1024
 TENANT_FIELDS = (
     *("id", "slug", "name", "state", "requires_mfa", "allows_recording", "recordings_kept_days"),
-    *("limits", "created_at"),
+    *("text_kept_days", "events_kept_days", "limits", "created_at"),
 )
 PERSON_FIELDS = ("id", "email", "name", "locale", "created_at")
 

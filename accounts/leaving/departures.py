@@ -4,6 +4,7 @@ Meanwhile the tenant is `leaving`: its conversations end, its API keys refuse, a
 owners gets in, who may only look, take everything along, and take it back.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from accounts.tenancy import tenant_scope
 
 # DepartureRefused
 # ├── NotNow     the organisation is not in the state for it
+# ├── Barred     something of it must not be deleted now
 # └── TooLate    it is being deleted
 class DepartureRefused(Exception):
     """Nothing was changed. The text says why."""
@@ -32,9 +34,29 @@ class NotNow(DepartureRefused):
         super().__init__("The organisation is leaving already, or is suspended. Look again.")
 
 
+class Barred(DepartureRefused):
+    pass
+
+
 class TooLate(DepartureRefused):
     def __init__(self) -> None:
         super().__init__("The organisation is being deleted: this cannot be taken back any more.")
+
+
+# What says why an organisation may not be deleted now; "" if it may.
+Bar = Callable[[UUID], str]
+_bars: list[Bar] = []
+
+
+def bar_leaving(bar: Bar) -> Bar:
+    """Decorator: ask this too before an organisation is deleted. Apps above know more reasons."""
+    _bars.append(bar)
+    return bar
+
+
+def barred(tenant_id: UUID) -> str:
+    """The first reason against the deletion; "" if there is none. Needs a scope of the tenant."""
+    return next(filter(None, (bar(tenant_id) for bar in _bars)), "")
 
 
 def effects(tenant: Tenant) -> list[str]:
@@ -54,11 +76,14 @@ def _counted(count: int, noun: tuple[str, str]) -> str:
 
 
 def ask_to_leave(tenant_id: UUID, actor: str, now: datetime) -> Departure:
-    """Begin the grace time. Raises NotNow unless the tenant is active."""
+    """Begin the grace time. Raises NotNow unless the tenant is active, Barred if something of it
+    must stay."""
     with tenant_scope(tenant_id), transaction.atomic():
         tenant = Tenant.objects.select_for_update().get(pk=tenant_id)
         if not tenant.is_active:
             raise NotNow
+        if why := barred(tenant_id):
+            raise Barred(why)
         departure = Departure.objects.create(
             tenant_id=tenant.pk,
             slug=tenant.slug,

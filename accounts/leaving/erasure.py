@@ -32,6 +32,7 @@ from accounts.audit.models import AuditEntry, AuditLink, AuditRow, AuditSeal
 from accounts.audit.sealing import seal_chain
 from accounts.callers import ACTIVE_TENANT
 from accounts.leaving.decisions import owned_models
+from accounts.leaving.departures import barred
 from accounts.leaving.files import delete_folder, folder_of
 from accounts.leaving.models import LEASE, Departure
 from accounts.leaving.report import post_report
@@ -104,6 +105,9 @@ def claim(departure_id: UUID, now: datetime) -> Departure | None:
         tenants = leaving.select_for_update()
         tenant = tenants.filter(pk=departure.tenant_id).first() if departure else None
         if tenant is None:
+            return None
+        if tenant.state == Tenant.State.LEAVING and (why := barred(tenant.pk)):
+            logger.warning("departure %s waits: %s", departure_id, why)
             return None
         due = Q(state=Departure.State.LEAVING, erase_after__lte=now)
         left_lying = Q(state=Departure.State.ERASING, lease_until__lte=now)
@@ -193,16 +197,7 @@ class _Erasure:
         membership = Membership.objects.order_by("pk").first()
         if membership is None:
             return {}
-        # Locked, nobody makes her a member of another organisation meanwhile.
-        with platform_scope("delete people who are in no other organisation"):
-            user = User.objects.select_for_update().get(pk=membership.user_id)
-            membership.delete()
-            if user.is_staff or user.is_superuser or Membership.objects.filter(user=user).exists():
-                forget_choice(user, self._tenant_id)
-                return {Membership._meta.label_lower: 1}
-            end_sessions(user)
-            user.delete()
-        return {Membership._meta.label_lower: 1, User._meta.label_lower: 1}
+        return let_go(membership)
 
     def _delete_files(self) -> None:
         count = delete_folder(folder_of(self._tenant_id))
@@ -251,6 +246,21 @@ class _Erasure:
             raise LeaseLost
         for name, value in fields.items():
             setattr(self._departure, name, value)
+
+
+def let_go(membership: Membership) -> dict[str, int]:
+    """Delete a membership, and the person's account unless she is somewhere else too, in one
+    transaction. Returns how many rows went, by table."""
+    # Locked, nobody makes her a member of another organisation meanwhile.
+    with platform_scope("delete people who are in no other organisation"):
+        user = User.objects.select_for_update().get(pk=membership.user_id)
+        membership.delete()
+        if user.is_staff or user.is_superuser or Membership.objects.filter(user=user).exists():
+            forget_choice(user, membership.tenant_id)
+            return {Membership._meta.label_lower: 1}
+        end_sessions(user)
+        user.delete()
+    return {Membership._meta.label_lower: 1, User._meta.label_lower: 1}
 
 
 def forget_choice(user: User, tenant_id: UUID) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -11,10 +11,11 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.admin.base import RecordInline, TenantAdmin
-from accounts.admin.visitors import is_operator, may
+from accounts.admin.visitors import actor_of, is_operator, may
 from accounts.roles import Permission
 from conversations.admin.exports import ask_page
 from conversations.models import Conversation, Event, Turn
+from conversations.retention import ErasureRefused, erase_conversation
 
 
 class TurnInline(RecordInline):
@@ -60,7 +61,7 @@ class ConversationAdmin(TenantAdmin):
     )
     readonly_fields = fields
     inlines = (TurnInline, EventInline)
-    actions = ("export",)
+    actions = ("export", "erase")
     list_before_template = "admin/export_filtered.html"
 
     def has_export_permission(self, request: HttpRequest) -> bool:
@@ -76,6 +77,33 @@ class ConversationAdmin(TenantAdmin):
     @admin.action(description="Export…", permissions=["export"])
     def export(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse:
         return ask_page(self, request, list(queryset))
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        """As above: what an organisation keeps is its own matter."""
+        return not is_operator(request) and may(request, Permission.ERASE)
+
+    @admin.action(description="Erase…", permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> HttpResponse | None:
+        chosen = list(queryset)
+        effects = [
+            "All that is kept of it goes: words, sound, events, notes. It does not come back."
+        ]
+        asked = self.ask_first(
+            request, chosen, question="Erase for good?", effects=effects, ends=True
+        )
+        if asked:
+            return asked
+        erased = 0
+        for conversation in chosen:
+            try:
+                erase_conversation(conversation, actor=actor_of(request))
+            except ErasureRefused as refused:
+                self.message_user(request, f"{conversation}: {refused}", messages.ERROR)
+            else:
+                erased += 1
+        if erased:
+            self.message_user(request, f"Erased: {erased}.", messages.SUCCESS)
+        return None
 
     @admin.display(description="user")
     def who(self, conversation: Conversation) -> str:
