@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from accounts.database import in_database
 from accounts.keyset import KeyMissing, KeysetError, Unsealable
 from accounts.models import Credential
+from accounts.signals import tell_if_failed
 from accounts.tenancy import tenant_scope
 from live import (
     DEVELOPER_SCOPES,
@@ -276,7 +278,13 @@ def _open_secret(credential: Credential) -> bytes:
         # This machine's keyset lacks the key, another's may have it: no fact about the row.
         raise CredentialUndecryptable from None
     except Unsealable:
-        state = Credential.State.UNDECRYPTABLE
-        same = Credential.objects.filter(pk=credential.pk, version=credential.version)
-        same.update(state=state)
+        _mark_undecryptable(credential)
         raise CredentialUndecryptable from None
+
+
+def _mark_undecryptable(credential: Credential) -> None:
+    state = Credential.State.UNDECRYPTABLE
+    same = Credential.objects.filter(pk=credential.pk, version=credential.version)
+    with transaction.atomic():
+        if same.exclude(state=state).update(state=state):
+            tell_if_failed(same.get(), credential.state)

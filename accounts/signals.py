@@ -1,7 +1,8 @@
-"""What other parts of the program are told: that somebody's access has ended.
+"""What other parts of the program are told: that somebody's access has ended, or that a
+credential has stopped working.
 
-The fact is in the database first; the signal, sent after the commit, only makes others look
-sooner. Rows that change by `QuerySet.update` send nothing by themselves: whoever does that
+The end of access is in the database first; the signal, sent after the commit, only makes others
+look sooner. Rows that change by `QuerySet.update` send nothing by themselves: whoever does that
 calls `end_access`.
 """
 
@@ -15,11 +16,23 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import Signal, receiver
 
-from accounts.models import ApiKey, Membership, Tenant, User
+from accounts.models import ApiKey, Credential, Membership, Tenant, User
 from accounts.sign_in import forget_other_addresses
 
 # Sent with `ended`, an AccessEnded, after the commit.
 access_ended = Signal()
+# Sent with `credential`, in the transaction in which its row says so: what is written of it is
+# written with it.
+credential_failed = Signal()
+
+_WORKS_NOT = frozenset({Credential.State.FAILING, Credential.State.UNDECRYPTABLE})
+
+
+def tell_if_failed(credential: Credential, before: str) -> None:
+    """Tell of a credential, whose row was stored just now, unless it did not work before or still
+    works; `before` was its state."""
+    if credential.state in _WORKS_NOT and before not in _WORKS_NOT:
+        credential_failed.send(Credential, credential=credential)
 
 
 @dataclass(frozen=True, slots=True)

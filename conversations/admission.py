@@ -59,6 +59,8 @@ from conversations.recordings.consent import (
 from conversations.room import all_full, retry_after_s
 from conversations.states import EndReason, Medium
 from conversations.versions import draft_of, published_version
+from conversations.webhooks.outbox import announce_all
+from conversations.webhooks.telling import end_and_tell, started
 from conversations.whereabouts import Visit
 
 CONSENT_NEEDED = "Talks with this agent are recorded, and nobody has agreed to that here."
@@ -240,6 +242,7 @@ def start(caller: Caller, first: p.Start, ground: Ground) -> Admitted:
             end_user_name=token.end_user_name if token else "",
         )
         Lease.objects.create(conversation=conversation)
+        announce_all([started(conversation)])
         if terms is not None:
             note_consent(conversation, terms, caller.actor, timezone.now())
     shown = hello(conversation, bounds_of(stack), "take")
@@ -389,7 +392,8 @@ def give_back(admitted: Admitted) -> Refused:
     """The last room was taken in between: what was begun just now is over. Returns what to say."""
     with platform_scope("no room for a conversation"), transaction.atomic():
         if admitted.is_new and Lease.objects.drop_unhosted(admitted.conversation_id):
-            Conversation.objects.get(id=admitted.conversation_id).end(EndReason.CAPACITY_FULL)
+            begun = Conversation.objects.get(id=admitted.conversation_id)
+            end_and_tell(begun, EndReason.CAPACITY_FULL)
             if admitted.ground.access_token_id is not None:
                 give_use_back(admitted.ground.access_token_id)
         return no_room(retry_after_s())

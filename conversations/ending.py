@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.audit import record
 from conversations.models import Conversation, Event, Lease, Turn
 from conversations.states import ConversationState, EndReason
+from conversations.webhooks.telling import end_and_tell, tell_turns
 
 
 def end_for_staff(conversation: Conversation, actor: str) -> None:
@@ -27,7 +28,7 @@ def end_for_staff(conversation: Conversation, actor: str) -> None:
 
 def _end_unhosted(conversation: Conversation, epoch: int) -> None:
     reason = EndReason(conversation.stop_reason or EndReason.STAFF_ENDED)
-    conversation.end(reason)
+    end_and_tell(conversation, reason)
     conversation.refresh_from_db()
     record_end(conversation, reason, epoch, timedelta(milliseconds=conversation.duration_ms or 0))
 
@@ -35,7 +36,7 @@ def _end_unhosted(conversation: Conversation, epoch: int) -> None:
 def record_end(conversation: Conversation, reason: str, epoch: int, after: timedelta) -> None:
     """Close what was left open, as the host would have done with its last event; `epoch` is the
     last one that a worker had."""
-    Turn.objects.filter(conversation=conversation).close_open_ones()
+    tell_turns(Turn.objects.filter(conversation=conversation).close_open_ones())
     Event.objects.create(
         tenant_id=conversation.tenant_id,
         conversation=conversation,

@@ -10,11 +10,13 @@ from conversations.models import (
     BudgetNotice,
     Consent,
     Conversation,
+    Erasure,
     Event,
     Export,
     ExportPart,
     ExportSchedule,
     Lease,
+    LegalHold,
     Note,
     Recording,
     Tag,
@@ -23,6 +25,10 @@ from conversations.models import (
     Turn,
     Usage,
     UsageDay,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
 )
 
 _AMOUNTS = (
@@ -57,6 +63,17 @@ take(
     Consent,
     *("id", "tenant_id", "conversation_id", "given_by", "given_at", "text_version", "kept_until"),
 )
+take(
+    LegalHold,
+    *("id", "tenant_id", "covers", "conversation_id", "person", "end_user", "why", "placed_by"),
+    "since",
+)
+take(
+    Erasure,
+    *("id", "tenant_id", "person", "end_user", "fingerprint", "state", "asked_by", "asked_at"),
+    *("counts", "finished_at"),
+    left=dict.fromkeys(("holder", "lease_until"), "Who works on it now."),
+)
 leave_out(Lease, "Which worker hosts a conversation now. It holds a secret of Google's, sealed.")
 take(
     ToolCall,
@@ -77,6 +94,8 @@ take(
         "access_token_id",
         "end_user",
         "end_user_name",
+        "text_erased_at",
+        "events_erased_at",
     ),
     noun=("conversation", "conversations"),
 )
@@ -116,6 +135,25 @@ take(
     *("id", "tenant_id", "slug", "name", "description", "prompt", "model", "voice", "modality"),
     *("recording", "open_to_callers", "limits", "created_at"),
     noun=("agent", "agents"),
+)
+take(
+    WebhookAttempt, "id", "tenant_id", "delivery_id", "at", "took_ms", "status", "fault", "summary"
+)
+take(
+    WebhookDelivery,
+    *("id", "tenant_id", "endpoint_id", "event_id", "state", "tries", "due_at", "first_tried_at"),
+    *("ended_at", "created_at"),
+    left={"holder": "Who works on it now."},
+)
+take(WebhookEvent, "id", "tenant_id", "kind", "conversation_id", "data", "happened_at")
+take(
+    WebhookEndpoint,
+    *("id", "tenant_id", "name", "url", "kinds", "signing", "public_key", "old_public_key"),
+    *("is_on", "off_reason", "off_at", "failing_since", "created_at"),
+    left={
+        **dict.fromkeys(("sealed_secret", "sealed_old_secret"), _SECRET),
+        "old_secret_until": "It is of no use without the secret.",
+    },
 )
 leave_out(ExportPart, "A piece of an export that is being made.")
 take(

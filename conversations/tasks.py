@@ -22,8 +22,14 @@ from conversations.recordings.deleting import (  # noqa: F401 - Celery looks her
     delete_old_recordings,
     sweep_recordings,
 )
+from conversations.retention.due import erase_what_is_due  # noqa: F401 - Celery looks here
+from conversations.retention.people import erase_person, sweep_erasures  # noqa: F401 - as well
 from conversations.states import ConversationState, EndReason
 from conversations.tools.refreshing import refresh_tool_lists  # noqa: F401 - Celery looks here
+from conversations.webhooks.delivering import deliver_webhooks  # noqa: F401 - as well
+from conversations.webhooks.keeping import forget_old_webhooks  # noqa: F401 - as well
+from conversations.webhooks.outbox import announce_all
+from conversations.webhooks.telling import ended as ended_told
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +92,8 @@ def close_abandoned(conversation: Conversation, cutoff: datetime) -> bool:
         reason = conversation.stop_reason or EndReason.NETWORK_LOST
         if not ended.update(state=ConversationState.ENDED, ended_at=ended_at, end_reason=reason):
             return False
+        conversation.ended_at, conversation.end_reason = ended_at, reason
+        announce_all([ended_told(conversation)])
         after = ended_at - conversation.started_at
         record_end(conversation, reason, conversation.lease.epoch, after)
     return True

@@ -29,6 +29,7 @@ from conversations.room import all_full
 from conversations.states import ConversationState, EndReason
 from conversations.streams import Way
 from conversations.transcripts.picture import load_picture
+from conversations.webhooks.telling import end_and_tell
 
 log = logging.getLogger(__name__)
 
@@ -178,4 +179,4 @@ def end_unhosted(conversation_id: uuid.UUID) -> None:
     """Its user leaves while nobody hosts it. Does nothing if a worker was faster."""
     with platform_scope("waiting conversation is left"), transaction.atomic():
         if Lease.objects.drop_unhosted(conversation_id):
-            Conversation.objects.get(id=conversation_id).end(EndReason.USER_LEFT)
+            end_and_tell(Conversation.objects.get(id=conversation_id), EndReason.USER_LEFT)

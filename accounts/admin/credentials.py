@@ -29,6 +29,7 @@ from accounts.models import Credential
 from accounts.pasted_secrets import read_pasted
 from accounts.places import may_be_used, other_origins
 from accounts.roles import Permission
+from accounts.signals import tell_if_failed
 from accounts.verification import NOTED, note_trial, try_credential
 from live import Report
 
@@ -137,9 +138,12 @@ class CredentialAdmin(TenantAdmin):
             obj.created_by = request.user
             primaries = Credential.objects.filter(tenant=obj.tenant_id, is_primary=True)
             obj.is_primary = form.trial is not None and form.trial.ok and not primaries.exists()
+        before = obj.state
         if form.trial is not None:
             note_trial(obj, form.trial, timezone.now())
         super().save_model(request, obj, form, change)
+        if change:
+            tell_if_failed(obj, before)
 
     # -- Explaining and verifying ------------------------------------------------------------
 
@@ -204,8 +208,10 @@ class CredentialAdmin(TenantAdmin):
             tried = Credential.objects.select_for_update().get(pk=credential.pk)
             if tried.version != credential.version:
                 return  # another secret has been entered meanwhile: this says nothing about it
+            state = tried.state
             note_trial(tried, report, timezone.now())
             tried.save(update_fields=NOTED)
+            tell_if_failed(tried, state)
             after = {"state": tried.state, "works": report.ok}
             record(
                 "credential.verified", tried, actor=actor_of(request), before=before, after=after

@@ -15,6 +15,7 @@ from accounts.failover.choice import usable_ones
 from accounts.letters import write_to_staff
 from accounts.models import Credential
 from accounts.roles import Permission
+from accounts.signals import credential_failed
 from accounts.tenancy import platform_scope
 from live import CredentialError, LiveError, QuotaError
 
@@ -83,6 +84,7 @@ def note_failure(credential_id: UUID, version: int, failure: Failure, now: datet
             before=before,
             after={"state": credential.state, "problem": failure.code},
         )
+        credential_failed.send(Credential, credential=credential)
         if credential.failures_in_row == 1 or failure.rest is None:
             _tell(credential, now)
     return True

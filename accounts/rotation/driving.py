@@ -38,6 +38,7 @@ from accounts.rotation.progress import (
 )
 from accounts.rotation.sessions import sessions_on
 from accounts.rotation.states import after, begin, heed, next_ask
+from accounts.signals import tell_if_failed
 from accounts.tenancy import platform_scope, tenant_scope
 from accounts.verification import note_trial
 
@@ -264,8 +265,10 @@ def _store_rows(held: CredentialRotation, prepared: Prepared, hands: Hands, now:
         held.certificate = prepared.pair.certificate
     if hands.reports and hands.new is not None:
         tried = Credential.objects.select_for_update().get(pk=hands.new.pk)
+        before = tried.state
         note_trial(tried, hands.reports[0], now)
         tried.save(update_fields=["state", "verified_at", "verification"])
+        tell_if_failed(tried, before)
 
 
 def _move(held: CredentialRotation, progress: Progress, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from conversations.admin import (
     agents,
+    data,
     exports,
     home,
     limits,
@@ -11,11 +12,13 @@ from conversations.admin import (
     tokens,
     tools,
     usage,
+    webhooks,
     workers,
 )
 
 __all__ = [
     "agents",
+    "data",
     "exports",
     "home",
     "limits",
@@ -25,5 +28,6 @@ __all__ = [
     "tokens",
     "tools",
     "usage",
+    "webhooks",
     "workers",
 ]

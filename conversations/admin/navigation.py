@@ -25,11 +25,15 @@ from conversations.models import (
     AgentTool,
     AllowedHost,
     Conversation,
+    Erasure,
     Export,
     ExportSchedule,
+    LegalHold,
     Price,
     ToolServer,
     UsageDay,
+    WebhookDelivery,
+    WebhookEndpoint,
     WorkerProcess,
 )
 
@@ -54,6 +58,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
             ("API keys", "terminal", ApiKey),
             ("Tokens", "confirmation_number", AccessToken),
             ("API requests", "receipt_long", ApiRequest),
+            ("Webhooks", "webhook", WebhookEndpoint),
+            ("Deliveries", "outbox", WebhookDelivery),
             ("Allowed hosts", "public", AllowedHost),
             ("Members", "group", Membership),
             ("Users", "person", User),
@@ -64,6 +70,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, type[Model]], ...]], ...] = (
         (
             ("Organisation", "domain", Tenant),
             ("Usage", "monitoring", UsageDay),
+            ("Data", "database", Erasure),
+            ("Legal holds", "gavel", LegalHold),
             ("Prices", "sell", Price),
             ("Audit", "history", AuditEntry),
             ("Departures", "logout", Departure),

@@ -16,12 +16,12 @@ from unfold.widgets import (
 from accounts.admin.base import TenantForm
 from accounts.admin.credential_form import WriteOnlyTextarea
 from accounts.keyset import KeysetError
+from conversations.admin.addresses import AddressForm
 from conversations.models import Agent, AgentTool, AllowedHost, ToolServer
 from conversations.models.tools import LEAST_TIMEOUT_MS, MOST_TIMEOUT_MS
 from conversations.states import ToolKind
-from conversations.tools.egress import Egress, Refused, host_of, is_host_name, split
+from conversations.tools.egress import is_host_name
 from conversations.tools.headers import read_headers
-from conversations.tools.loading import egress_of
 from conversations.tools.mcp.listing import MOST_TOOLS
 from conversations.tools.schema import read_schema
 from live.setup.models import traits_of
@@ -29,14 +29,12 @@ from live.setup.models import traits_of
 _CODE = {"spellcheck": "false", "autocomplete": "off", "class": "p-typed"}
 
 
-class AnyToolForm(TenantForm):
+class AnyToolForm(AddressForm):
     """What both have: an address with its headers, and how the model uses it.
 
-    `may_allow` says whether the visitor may add to the organisation's hosts. The agent is chosen in
-    a field that the admin adds: agents can be asked for in a request only, which has a tenant.
+    The agent is chosen in a field that the admin adds: agents can be asked for in a request only,
+    which has a tenant.
     """
-
-    may_allow = False
 
     headers = forms.CharField(
         label="Headers",
@@ -48,12 +46,6 @@ class AnyToolForm(TenantForm):
     )
     drop_headers = forms.BooleanField(
         label="Remove the stored headers", required=False, widget=UnfoldBooleanSwitchWidget
-    )
-    allow_host = forms.BooleanField(
-        label="Allow this host",
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text="Adds the address's host to the organisation's allowed hosts.",
     )
     timeout_s = forms.IntegerField(
         label="Time-out, in seconds",
@@ -68,8 +60,6 @@ class AnyToolForm(TenantForm):
         super().__init__(*args, **kwargs)
         if "timeout_s" in self.fields:
             self.initial["timeout_s"] = self.instance.timeout_ms // 1000
-        if not self.may_allow:
-            self.fields.pop("allow_host", None)
         names = self.instance.header_names
         if not names:
             self.fields.pop("drop_headers", None)
@@ -95,7 +85,7 @@ class AnyToolForm(TenantForm):
         self.instance.timeout_ms = cleaned["timeout_s"] * 1000
         self._check_model(agent)
         if self.is_asked_by_us:
-            self._check_address(cleaned.get("url", ""))
+            self.check_address(cleaned.get("url", ""))
             self._take_headers(cleaned)
         return cleaned
 
@@ -112,28 +102,6 @@ class AnyToolForm(TenantForm):
             self.add_error("behavior", f"{agent.model} does not take this: leave it to the model.")
         if self.cleaned_data.get("scheduling") and not traits.scheduling:
             self.add_error("scheduling", f"{agent.model} takes none: leave it to the model.")
-
-    def _check_address(self, url: str) -> None:
-        try:
-            egress = egress_of(self.instance.tenant_id)
-            if self.cleaned_data.get("allow_host"):
-                host = host_of(split(url))
-                egress = Egress(egress.hosts | {host}, egress.private, egress.tls)
-                self.new_host = host
-            egress.check(url)
-        except Refused as refused:
-            told = f" Or tick “{self.fields['allow_host'].label}”." if self._may_help(url) else ""
-            self.add_error("url", f"{refused.summary}{told}")
-
-    def _may_help(self, url: str) -> bool:
-        """Whether the visitor can put it right by allowing the host."""
-        try:
-            is_host = is_host_name(host_of(split(url)))
-        except Refused:
-            return False
-        return is_host and "allow_host" in self.fields and not self.cleaned_data["allow_host"]
-
-    new_host = ""
 
     def _take_headers(self, cleaned: dict[str, Any]) -> None:
         headers, fault = read_headers(cleaned.get("headers", ""))

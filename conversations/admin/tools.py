@@ -28,6 +28,7 @@ from accounts.admin.visitors import actor_of, may
 from accounts.audit import record
 from accounts.keyset import KeysetError
 from accounts.roles import Permission
+from conversations.admin.addresses import AddressAdmin
 from conversations.admin.tool_forms import AnyToolForm, HostForm, ServerForm, ToolForm
 from conversations.models import AgentTool, AllowedHost, ToolServer
 from conversations.tools.mcp.listing import kept_listing
@@ -40,7 +41,7 @@ from conversations.tools.trying import read_arguments, try_tool
 BOTH_SIGN_FOR = timedelta(days=1)
 
 
-class AnyToolAdmin(TenantAdmin):
+class AnyToolAdmin(AddressAdmin):
     """What the tools' and the servers' pages have in common."""
 
     seen_with = changed_with = Permission.MANAGE_AGENTS
@@ -50,29 +51,14 @@ class AnyToolAdmin(TenantAdmin):
     autocomplete_fields = ("agent",)
     ordering = ("agent__name", "name", "id")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        may_allow = may(request, Permission.MANAGE_TENANT)
-        return type(form.__name__, (form,), {"may_allow": may_allow})
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        hidden = set() if may(request, Permission.MANAGE_TENANT) else {"allow_host"}
-        if obj is None or not obj.header_names:
-            hidden.add("drop_headers")
-        return [name for name in super().get_fields(request, obj) if name not in hidden]
+        names = super().get_fields(request, obj)
+        has_headers = obj is not None and obj.header_names
+        return [name for name in names if has_headers or name != "drop_headers"]
 
     @method_decorator(sensitive_post_parameters("headers"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return super().changeform_view(request, *args, **kwargs)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: AnyToolForm, change: bool) -> None:
-        if form.new_host:
-            host, is_new = AllowedHost.objects.get_or_create(
-                tenant_id=obj.tenant_id, name=form.new_host
-            )
-            if is_new:
-                record("allowedhost.created", host, actor=actor_of(request))
-        super().save_model(request, obj, form, change)
 
     def changeable_row(self, request: HttpRequest, object_id: str) -> Any:
         """The row that a page of its own is about. Raises Http404 and PermissionDenied."""

@@ -149,6 +149,18 @@ CODES: dict[str, Code] = {
         "Audio was asked for of one conversation, of which no sound is kept.",
         "Choose another format.",
     ),
+    "conversation-running": Code(
+        409,
+        "The conversation still runs",
+        "What runs cannot be erased.",
+        "End it first, wait until its `state` is `ended`, then erase it.",
+    ),
+    "legal-hold": Code(
+        409,
+        "A legal hold covers it",
+        "Somebody of the organisation has said that it must be kept.",
+        "Ask an admin of the organisation. Once the hold is lifted, send the request again.",
+    ),
     "too-many-exports": Code(
         409,
         "Too many exports at once",
@@ -172,6 +184,36 @@ CODES: dict[str, Code] = {
         "The link does not work any more",
         "The link to the file is older than a quarter of an hour, or was made with another key.",
         "Make a new link with `POST …/link/`, and follow it with the same key.",
+    ),
+    "webhook-off": Code(
+        409,
+        "The webhook is off",
+        "Something was to be sent to a webhook that is off: nothing goes there.",
+        "Look at its `off_reason`, mend that, and turn it on with `is_on`.",
+    ),
+    "too-many-schedules": Code(
+        409,
+        "Too many schedules",
+        "The organisation has as many schedules of exports as it may have.",
+        "Delete one that is not needed, or let one have more formats.",
+    ),
+    "too-many-webhooks": Code(
+        409,
+        "Too many webhooks",
+        "The organisation has as many webhooks as it may have.",
+        "Delete one that is not needed, or let one take more kinds.",
+    ),
+    "delivery-waits": Code(
+        409,
+        "The delivery waits already",
+        "A delivery was to be sent again whose next try is still to come.",
+        "Wait: `next_try_at` tells for how long.",
+    ),
+    "secrets-locked": Code(
+        503,
+        "No secret can be sealed",
+        "This service cannot seal a new secret, and keeps none that is not sealed.",
+        "Tell its operator, and try again later.",
     ),
     "owners-only": Code(
         403,

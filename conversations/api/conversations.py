@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import exceptions, serializers, status
-from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
+from rest_framework.generics import ListCreateAPIView, RetrieveDestroyAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -24,6 +24,7 @@ from conversations.api.schema import INVALID, UNKNOWN, problems
 from conversations.api.serializers import ConversationSerializer, EndUserSerializer
 from conversations.ending import end_for_staff
 from conversations.models import Conversation, Tag
+from conversations.retention import ErasureRefused, erase_conversation
 from conversations.search import MOST_CHARS, with_words
 from conversations.states import ConversationState, EndReason
 
@@ -66,6 +67,12 @@ class OfConversation(APIView):
         """Raises Http404 for one that the caller may not know of."""
         rows = of_callers_agents(Conversation.objects.all(), caller_of(self.request))
         return get_object_or_404(rows, pk=self.kwargs["conversation_id"])
+
+
+class NotErasable(exceptions.APIException):
+    """Its code says why; see `conversations.retention.holds`."""
+
+    status_code = status.HTTP_409_CONFLICT
 
 
 # --- What is sent -----------------------------------------------------------------------------
@@ -207,16 +214,29 @@ class ConversationList(ListCreateAPIView[Conversation]):
         summary="One conversation",
         responses={200: ConversationSerializer, **problems(e404=UNKNOWN)},
         examples=[EXAMPLE],
-    )
+    ),
+    delete=extend_schema(
+        operation_id="conversations_erase",
+        summary="Erase a conversation",
+        description="With all that is kept of it: turns, sound, events, notes, tags. It does not "
+        "come back. What was used on its day stays as a number.",
+        responses={204: None, **problems(e404=UNKNOWN, e409="It runs, or a legal hold covers it.")},
+    ),
 )
-class ConversationDetail(RetrieveAPIView[Conversation]):
-    permission_classes = [READING]
+class ConversationDetail(RetrieveDestroyAPIView[Conversation]):
+    permission_classes = [allowed(*READ, changing=[Permission.ERASE])]
     narrowed_to_agents = True
     serializer_class = ConversationSerializer
     lookup_url_kwarg = "conversation_id"
 
     def get_queryset(self) -> QuerySet[Conversation]:
         return conversations(self.request)
+
+    def perform_destroy(self, instance: Conversation) -> None:
+        try:
+            erase_conversation(instance, actor=caller_of(self.request).actor)
+        except ErasureRefused as error:
+            raise NotErasable(str(error), error.code) from None
 
 
 class ConversationEnd(OfConversation):

@@ -8,6 +8,7 @@ from conversations.api import (
     conversations,
     event_stream,
     events,
+    export_schedules,
     exports,
     members,
     notes,
@@ -20,9 +21,11 @@ from conversations.api import (
     tokens,
     turns,
     usage,
+    webhooks,
 )
 
 ONE = "conversations/<uuid:conversation_id>"
+WEBHOOK = "webhooks/<uuid:webhook_id>"
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -101,4 +104,25 @@ urlpatterns = [
     path("exports/<uuid:export_id>/", exports.ExportDetail.as_view(), name="api-export"),
     path("exports/<uuid:export_id>/link/", exports.ExportLink.as_view(), name="api-export-link"),
     path("exports/<uuid:export_id>/file/", exports.ExportFile.as_view(), name="api-export-file"),
+    path(
+        "export-schedules/",
+        export_schedules.ExportScheduleList.as_view(),
+        name="api-export-schedules",
+    ),
+    path(
+        "export-schedules/<uuid:export_schedule_id>/",
+        export_schedules.ExportScheduleDetail.as_view(),
+        name="api-export-schedule",
+    ),
+    path("webhooks/", webhooks.WebhookList.as_view(), name="api-webhooks"),
+    path(f"{WEBHOOK}/", webhooks.WebhookDetail.as_view(), name="api-webhook"),
+    path(f"{WEBHOOK}/rotate/", webhooks.WebhookRotation.as_view(), name="api-webhook-rotation"),
+    path(f"{WEBHOOK}/test/", webhooks.WebhookTest.as_view(), name="api-webhook-test"),
+    path(f"{WEBHOOK}/replay/", webhooks.WebhookReplay.as_view(), name="api-webhook-replay"),
+    path(f"{WEBHOOK}/deliveries/", webhooks.DeliveryList.as_view(), name="api-webhook-deliveries"),
+    path(
+        f"{WEBHOOK}/deliveries/<uuid:delivery_id>/replay/",
+        webhooks.DeliveryReplay.as_view(),
+        name="api-webhook-delivery-replay",
+    ),
 ]

@@ -32,11 +32,12 @@ from accounts.tenancy import platform_scope, tenant_scope
 from conversations.exports.files import folder_of, kind_of
 from conversations.exports.pieces import DONE, Part, Piece, parts
 from conversations.exports.reading import PAGE, Place, entries
-from conversations.exports.sounds import sounds
 from conversations.exports.wanted import Wanted
 from conversations.exports.written import form_of, written
 from conversations.models import Export, ExportPart, Recording, Turn
 from conversations.models.exports import ExportFormat
+from conversations.webhooks.outbox import announce_all
+from conversations.webhooks.telling import export_ready
 
 log = logging.getLogger(__name__)
 
@@ -251,6 +252,9 @@ class _Try:
         export, position = self._export, last.position if last else None
         rows = self._wanted.rows(export.asked_at)
         if export.format == ExportFormat.AUDIO:
+            # NumPy loads as long as all models do, and every process loads this module.
+            from conversations.exports.sounds import sounds  # noqa: PLC0415
+
             return sounds(rows, position, in_tar=self._kind.is_tar)
         form = form_of(export.format, is_redacted=export.is_redacted, is_one=not self._kind.is_tar)
         place = Place.from_json(position) if position else None
@@ -339,6 +343,7 @@ class _Try:
         told = {"bytes": self._bytes, "sha256": self._export.sha256}
         told |= {"conversations": self._export.conversations_done}
         record("export.made", self._export, actor=SYSTEM, after=told)
+        announce_all([export_ready(self._export)])
 
     def _update(self, **values: object) -> None:
         """Raises LeaseLost unless the job is still ours."""

@@ -8,9 +8,17 @@ from conversations.models.conversation import Conversation, Event
 from conversations.models.exports import Export, ExportFormat, ExportPart, ExportSchedule
 from conversations.models.leases import LEASE_TERM, Claim, Lease
 from conversations.models.recordings import Consent, Recording
+from conversations.models.retention import Erasure, LegalHold, lock_holds, on_hold
 from conversations.models.tools import AgentTool, AllowedHost, ToolServer
 from conversations.models.turns import Turn
 from conversations.models.usage import Amounts, BudgetNotice, Price, Usage, UsageDay
+from conversations.models.webhooks import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookKind,
+)
 from conversations.models.workers import WorkerProcess
 
 __all__ = [
@@ -25,12 +33,14 @@ __all__ = [
     "Claim",
     "Consent",
     "Conversation",
+    "Erasure",
     "Event",
     "Export",
     "ExportFormat",
     "ExportPart",
     "ExportSchedule",
     "Lease",
+    "LegalHold",
     "Note",
     "Price",
     "Recording",
@@ -41,5 +51,12 @@ __all__ = [
     "Turn",
     "Usage",
     "UsageDay",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookKind",
     "WorkerProcess",
+    "lock_holds",
+    "on_hold",
 ]

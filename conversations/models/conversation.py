@@ -53,6 +53,9 @@ class Conversation(TenantOwned):
     first_words = models.CharField(max_length=120, blank=True)
     last_epoch = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveBigIntegerField(default=0)
+    # When its words, and what happened beside them, were erased because their time was over.
+    text_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    events_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(TenantOwned.Meta):
         ordering = ["-id"]
@@ -66,6 +69,16 @@ class Conversation(TenantOwned):
                 fields=["tenant", "state", "-id"],
                 name="conversation_open",
                 condition=~models.Q(state=ConversationState.ENDED),
+            ),
+            models.Index(
+                fields=["tenant", "ended_at"],
+                name="conversation_with_text",
+                condition=models.Q(text_erased_at=None),
+            ),
+            models.Index(
+                fields=["tenant", "ended_at"],
+                name="conversation_with_events",
+                condition=models.Q(events_erased_at=None),
             ),
             models.Index(
                 fields=["tenant", "end_user", "-id"],
@@ -98,10 +111,12 @@ class Conversation(TenantOwned):
     def has_ended(self) -> bool:
         return self.state == ConversationState.ENDED
 
-    def end(self, reason: EndReason) -> None:
-        """End a conversation that no worker hosts. Ending it again changes nothing."""
+    def end(self, reason: EndReason) -> bool:
+        """End a conversation that no worker hosts. Ending it again changes nothing. Returns
+        whether it ended now: then it has to be told (`conversations.webhooks.telling`)."""
         open_ones = type(self).objects.filter(id=self.id).exclude(state=ConversationState.ENDED)
-        open_ones.update(state=ConversationState.ENDED, end_reason=reason, ended_at=Now())
+        ended = {"state": ConversationState.ENDED, "end_reason": reason, "ended_at": Now()}
+        return bool(open_ones.update(**ended))
 
 
 class Event(TenantOwned):

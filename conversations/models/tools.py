@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, cast
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -14,6 +13,7 @@ from django.utils import timezone
 from accounts.keyset import SealedField
 from accounts.tenancy import TenantOwned
 from conversations.models.agents import Agent
+from conversations.models.secrets import SignsRequests
 from conversations.states import ToolKind
 
 LEAST_TIMEOUT_MS, MOST_TIMEOUT_MS = 1_000, 120_000
@@ -85,11 +85,10 @@ class AnyTool(TenantOwned):
         return cast("SealedField", self._meta.get_field("sealed_headers"))
 
 
-class AgentTool(AnyTool):
+class AgentTool(SignsRequests, AnyTool):
     """One function of one agent: an address of the tenant's, or something that the page answers.
 
-    The signing secrets are write-only: one is made with the tool and shown once. After it was
-    replaced the old one signs too, until `old_secret_until`.
+    A signing secret is made with the tool and shown once.
     """
 
     class Kind(models.TextChoices):
@@ -112,7 +111,6 @@ class AgentTool(AnyTool):
     sealed_headers = SealedField(purpose="tool.headers", default=b"", editable=False)
     sealed_secret = SealedField(purpose="tool.secret", default=b"", editable=False)
     sealed_old_secret = SealedField(purpose="tool.old-secret", default=b"", editable=False)
-    old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(AnyTool.Meta):
         verbose_name = "tool"
@@ -127,23 +125,6 @@ class AgentTool(AnyTool):
     @property
     def is_http(self) -> bool:
         return self.kind == ToolKind.HTTP
-
-    def set_secret(self, secret: str, until: datetime) -> None:
-        """Sign with this secret from now on, and with the last one too, `until` then. The row is
-        not saved. Raises Unsealable and KeysetUnreadable."""
-        self.sealed_old_secret, self.old_secret_until = b"", None
-        if self.sealed_secret:
-            last = AgentTool.sealed_secret.field.unseal(self)
-            self.sealed_old_secret = AgentTool.sealed_old_secret.field.seal(self, last)
-            self.old_secret_until = until
-        self.sealed_secret = AgentTool.sealed_secret.field.seal(self, secret.encode())
-
-    def open_secrets(self, now: datetime) -> tuple[str, ...]:
-        """The secrets to sign with, the newest first. Raises Unsealable and KeysetUnreadable."""
-        fields = [AgentTool.sealed_secret.field] if self.sealed_secret else []
-        if self.sealed_old_secret and self.old_secret_until and now < self.old_secret_until:
-            fields.append(AgentTool.sealed_old_secret.field)
-        return tuple(field.unseal(self).decode() for field in fields)
 
 
 class ToolServer(AnyTool):

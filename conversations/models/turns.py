@@ -13,11 +13,18 @@ from conversations.states import Speaker, TurnState
 
 
 class TurnQuerySet(TenantQuerySet["Turn"]):
-    def close_open_ones(self) -> None:
-        """Nobody will finish these: what a person said stands, what an agent said was cut off."""
+    def close_open_ones(self) -> list[Turn]:
+        """Nobody will finish these: what a person said stands, what an agent said was cut off.
+        Returns them as they are now, to be told (`conversations.webhooks.telling`)."""
         partial = self.filter(state=TurnState.PARTIAL)
-        partial.filter(speaker=Speaker.USER).update(state=TurnState.FINAL)
-        partial.exclude(speaker=Speaker.USER).update(state=TurnState.INTERRUPTED)
+        rows: list[Turn] = list(partial.defer("text"))
+        for row in rows:
+            is_users = row.speaker == Speaker.USER
+            row.state = TurnState.FINAL if is_users else TurnState.INTERRUPTED
+        if rows:
+            partial.filter(speaker=Speaker.USER).update(state=TurnState.FINAL)
+            partial.exclude(speaker=Speaker.USER).update(state=TurnState.INTERRUPTED)
+        return rows
 
 
 class Turn(TenantOwned):

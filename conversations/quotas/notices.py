@@ -14,7 +14,7 @@ from accounts.letters import write_to_staff
 from accounts.limits import LimitKind
 from accounts.models import Tenant
 from accounts.roles import Permission
-from conversations.models import Agent, BudgetNotice
+from conversations.models import Agent, BudgetNotice, WebhookKind
 from conversations.quotas.parties import Parties, stack_of_agent, stack_of_tenant
 from conversations.quotas.rules import (
     BY_DAY,
@@ -28,6 +28,8 @@ from conversations.quotas.rules import (
     retry_at,
 )
 from conversations.quotas.use import UseBook
+from conversations.webhooks.outbox import Announcement, announce_all
+from conversations.webhooks.telling import time_of
 
 NAMES = {
     LimitKind.DAY_MINUTES: "minutes of today",
@@ -71,6 +73,7 @@ def note(found: Iterable[tuple[Parties, list[Reached]]], now: datetime) -> None:
             continue
         with transaction.atomic():
             if _is_first(key):
+                announce_all([budget_told(key, each)])
                 _write(key, each, due)
 
 
@@ -109,6 +112,25 @@ def _is_first(key: NoticeKey) -> bool:
         is_hard=key.is_hard,
     )
     return bool(is_new)
+
+
+def budget_told(key: NoticeKey, each: Reached) -> Announcement:
+    """What webhooks tell of it. Amounts are in ms, or in millionths of the prices' currency."""
+    is_tenants = key.subject == key.tenant_id
+    told = {
+        "of": "organisation" if is_tenants else "agent",
+        "agent": None if is_tenants else str(key.subject),
+        "kind": str(key.kind),
+        "percent": each.percent,
+        "used": each.used,
+        "warning_at": each.budget.soft,
+        "limit": each.budget.hard,
+        "since": time_of(key.since),
+        "until": time_of(retry_at(key.kind, key.since)),
+    }
+    kind = WebhookKind.BUDGET_REACHED if key.is_hard else WebhookKind.BUDGET_WARNING
+    subject = f"{key.subject} {key.kind} {key.since.isoformat()}"
+    return Announcement(kind, key.tenant_id, subject, {"budget": told})
 
 
 def _write(key: NoticeKey, each: Reached, due: Collection[NoticeKey]) -> None:

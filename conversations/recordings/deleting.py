@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts.leaving.files import files_below, name_of
 from accounts.models import Tenant
 from accounts.tenancy import platform_scope
-from conversations.models import Consent, Recording
+from conversations.models import Consent, Recording, lock_holds, on_hold
 from conversations.models.recordings import FOLDER
 
 log = logging.getLogger(__name__)
@@ -47,19 +47,25 @@ def delete_old_recordings(now: datetime | None = None) -> int:
     with platform_scope("recordings whose time is over"):
         kept = Recording.objects.filter(conversation=OuterRef("conversation"))
         over = Consent.objects.filter(Exists(kept), kept_until__lte=now)
-        conversations = list(over.values_list("conversation_id", flat=True))
-        count = sum(delete_recordings(conversation_id) for conversation_id in conversations)
+        over = over.exclude(on_hold("conversation__"))
+        conversations = list(over.values_list("conversation_id", "tenant_id"))
+        count = sum(delete_recordings(*conversation) for conversation in conversations)
     if count:
         log.info("deleted %d pieces of old recordings", count)
     return count
 
 
-def delete_recordings(conversation_id: UUID) -> int:
-    """Delete what is kept of a conversation, in small transactions."""
-    rows, count = Recording.objects.filter(conversation_id=conversation_id), 0
-    while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
+def delete_recordings(conversation_id: UUID, tenant_id: UUID) -> int:
+    """Delete what is kept of a conversation, in small transactions. What a legal hold covers, also
+    one that comes meanwhile, stays."""
+    rows = Recording.objects.filter(conversation_id=conversation_id)
+    free, count, is_done = rows.exclude(on_hold("conversation__")), 0, False
+    while not is_done:
         with transaction.atomic():
+            lock_holds(tenant_id)
+            ids = list(free.values_list("pk", flat=True)[:BATCH])
             count += Recording.objects.filter(pk__in=ids).delete()[0]
+            is_done = len(ids) < BATCH
     return count
 
 

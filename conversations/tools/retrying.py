@@ -24,13 +24,13 @@ def pause_s(tries: int, left_s: float, retry_after: str, now: datetime) -> float
     """
     if tries >= MOST_TRIES:
         return None
-    asked = _seconds(retry_after, now)
+    asked = seconds_asked(retry_after, now)
     wait = PAUSES_S[tries - 1] if asked is None else asked
     return wait if wait + LEAST_LEFT_S <= left_s else None
 
 
-def _seconds(retry_after: str, now: datetime) -> float | None:
-    """Retry-After, as seconds or as a date; None for one that is neither."""
+def seconds_asked(retry_after: str, now: datetime) -> float | None:
+    """What Retry-After says, as seconds or as a date; None for one that is neither."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

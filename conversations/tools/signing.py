@@ -8,11 +8,12 @@ two signatures, so that the receiver may hold either.
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from urllib.parse import quote
+
+from standardwebhooks import Webhook
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
@@ -30,10 +31,9 @@ def message_id(key: str) -> str:
 
 
 def signature(secret: str, identifier: str, timestamp: int, body: bytes) -> str:
-    """One signature. `timestamp` is in whole seconds since 1970."""
-    key = base64.b64decode(secret.removeprefix(PREFIX))
-    signed = b".".join((identifier.encode(), str(timestamp).encode(), body))
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    """One signature. `timestamp` is in whole seconds since 1970, `body` is UTF-8."""
+    at = datetime.fromtimestamp(timestamp, UTC)
+    return Webhook(secret).sign(identifier, at, body.decode())
 
 
 def signed_headers(

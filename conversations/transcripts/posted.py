@@ -14,6 +14,8 @@ from django.db.models import F, Q
 from accounts.audit import record
 from conversations.models import AccessToken, Conversation, Turn
 from conversations.states import ConversationState, EndReason, Speaker, TurnState
+from conversations.webhooks.outbox import announce_all
+from conversations.webhooks.telling import ended, finished, started
 
 # So far two clocks may be apart.
 CLOCKS: Final = timedelta(minutes=1)
@@ -57,9 +59,10 @@ def keep_transcript(
         row.save(force_insert=True)
         # `auto_now_add` writes the present into a new row.
         Conversation.objects.filter(pk=row.pk).update(started_at=started_at)
-        Turn.objects.bulk_create(turns_of(row, told))
+        row.started_at = started_at
+        turns = Turn.objects.bulk_create(turns_of(row, told))
+        announce_all([started(row), *finished(turns), ended(row)])
         record("transcript.posted", row, actor=actor, after={"turns": len(told)})
-    row.started_at = started_at
     return row
 
 

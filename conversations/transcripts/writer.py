@@ -20,6 +20,8 @@ from conversations.models import Conversation, Event, Lease, Turn
 from conversations.states import Speaker, TurnState
 from conversations.transcripts.records import Batch, TurnRecord
 from conversations.usage.book import write_usage
+from conversations.webhooks.outbox import announce_all
+from conversations.webhooks.telling import ended, finished
 
 FIRST_WORDS_CHARS: Final = 120
 
@@ -38,9 +40,10 @@ def write(batches: Sequence[Batch]) -> list[Outcome]:
     with platform_scope("transcript writer"), transaction.atomic():
         epochs = held_epochs(batches)
         valid = [batch for batch in batches if epochs.get(batch.conversation_id) == batch.epoch]
-        write_turns(valid)
+        turns = write_turns(valid)
         write_events(valid)
-        write_conversations(valid)
+        over = write_conversations(valid)
+        announce_all([*finished(turns), *map(ended, over)])
         write_handles(valid)
         # Last: it holds rows that workers share until the transaction ends.
         write_usage([record for batch in valid for record in batch.usage])
@@ -61,13 +64,15 @@ def held_epochs(batches: Sequence[Batch]) -> dict[uuid.UUID, int]:
     return dict(leases.order_by("conversation_id").values_list("conversation_id", "epoch"))
 
 
-def write_turns(batches: Sequence[Batch]) -> None:
+def write_turns(batches: Sequence[Batch]) -> list[Turn]:
+    rows = [turn_row(batch, turn) for batch in batches for turn in batch.turns]
     Turn.objects.bulk_create(
-        [turn_row(batch, turn) for batch in batches for turn in batch.turns],
+        rows,
         update_conflicts=True,
         unique_fields=["conversation", "epoch", "first_seq"],
         update_fields=["last_seq", "state", "text", "end_ms"],
     )
+    return rows
 
 
 def turn_row(batch: Batch, turn: TurnRecord) -> Turn:
@@ -108,7 +113,8 @@ def write_events(batches: Sequence[Batch]) -> None:
     Event.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def write_conversations(batches: Sequence[Batch]) -> None:
+def write_conversations(batches: Sequence[Batch]) -> list[Conversation]:
+    """Returns those that are over now."""
     changed = [batch for batch in batches if batch.state_changed]
     rows = Conversation.objects.in_bulk([batch.conversation_id for batch in changed])
     for batch in changed:
@@ -122,6 +128,7 @@ def write_conversations(batches: Sequence[Batch]) -> None:
         rows.values(),
         ["state", "last_epoch", "last_seq", "first_words", "end_reason", "ended_at"],
     )
+    return [rows[batch.conversation_id] for batch in changed if batch.end_reason is not None]
 
 
 def first_words(conversation: Conversation) -> str:

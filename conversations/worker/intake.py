@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from django.db import Error as DatabaseError
+from django.db import transaction
 
 from accounts.credentials import CredentialsResting, CredentialUnusable
 from accounts.database import in_database
@@ -23,6 +24,7 @@ from accounts.tenancy import platform_scope
 from conversations import bus as b
 from conversations.models import Conversation, Lease
 from conversations.states import EndReason
+from conversations.webhooks.telling import end_and_tell
 from conversations.worker.host import SessionHost
 from conversations.worker.lag import LOOK_S, LagGauge
 from conversations.worker.loading import Case, claim
@@ -159,6 +161,6 @@ def reason_of(error: CredentialUnusable) -> EndReason:
 
 def give_up(conversation_id: uuid.UUID, worker: str, reason: EndReason) -> None:
     """The conversation's tenant has no working credential: end it, with that reason."""
-    with platform_scope("conversation without a credential"):
-        Conversation.objects.get(id=conversation_id).end(reason)
+    with platform_scope("conversation without a credential"), transaction.atomic():
+        end_and_tell(Conversation.objects.get(id=conversation_id), reason)
         Lease.objects.filter(conversation_id=conversation_id, worker=worker).delete()

@@ -27,6 +27,7 @@ from conversations.tools.toolbox import Toolbox, toolbox_of
 from conversations.transcripts.picture import load_picture
 from conversations.usage.records import Account
 from conversations.versions import as_talked_to, session_config
+from conversations.webhooks.telling import tell_turns
 from conversations.wishes import from_stored, with_wishes
 from conversations.worker.said import open_questions
 
@@ -154,9 +155,9 @@ def account_of(conversation: Conversation) -> Account:
 
 def close_older_turns(claim: Claim) -> None:
     """Nobody will finish what a lost host was in the middle of."""
-    Turn.objects.filter(
-        conversation_id=claim.conversation_id, epoch__lt=claim.epoch
-    ).close_open_ones()
+    turns = Turn.objects.filter(conversation_id=claim.conversation_id, epoch__lt=claim.epoch)
+    with transaction.atomic():
+        tell_turns(turns.close_open_ones())
 
 
 def live_session(

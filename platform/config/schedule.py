@@ -59,9 +59,29 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "task": "conversations.exports.sweeping.sweep_export_files",
         "schedule": crontab(hour=4, minute=41),
     },
+    # What the hints after each commit have missed, and what is tried again.
+    "deliver-webhooks": {
+        "task": "conversations.webhooks.delivering.deliver_webhooks",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "forget-old-webhooks": {
+        "task": "conversations.webhooks.keeping.forget_old_webhooks",
+        "schedule": crontab(hour=4, minute=53),
+    },
     "forget-old-tokens": {
         "task": "conversations.access_tokens.forget_old_tokens",
         "schedule": crontab(hour=4, minute=7),
+    },
+    # Each round takes some of what is left, so one that waits longer is of no use.
+    "erase-what-is-due": {
+        "task": "conversations.retention.due.erase_what_is_due",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
+    "sweep-erasures": {
+        "task": "conversations.retention.people.sweep_erasures",
+        "schedule": 30.0,
     },
     "delete-old-recordings": {
         "task": "conversations.recordings.deleting.delete_old_recordings",

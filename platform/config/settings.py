@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "accounts.middleware.CallerMiddleware",
     # Below, for the API alone. Each wants to know what those after it answer.
     "conversations.api.request_log.RequestLogMiddleware",
+    "conversations.api.deprecation.DeprecationMiddleware",
     "conversations.api.throttles.ThrottleMiddleware",
     "conversations.api.bodies.BodyMiddleware",
     "conversations.api.conditional.EtagMiddleware",
@@ -329,6 +330,7 @@ UNFOLD = {
         "/static/css/admin-tokens.css",
         "/static/css/admin.css",
         "/static/css/admin-code.css",
+        "/static/css/admin-charts.css",
     ],
     "DASHBOARD_CALLBACK": "conversations.admin.home.with_home",
     "ACCOUNT": {"navigation": [{"title": "My account", "link": "/account/"}]},
@@ -417,6 +419,11 @@ ARCHIVE_KEEP_DAYS = env.int("ARCHIVE_KEEP_DAYS", default=7)
 # How long an owner can take it back that everything of her tenant is to be deleted, in days.
 LEAVE_GRACE_DAYS = env.int("LEAVE_GRACE_DAYS", default=14)
 
+# Retention --------------------------------------------------------------------------
+
+# No tenant may have what it keeps erased earlier than after so many days.
+RETENTION_MIN_DAYS = env.int("RETENTION_MIN_DAYS", default=1)
+
 # API --------------------------------------------------------------------------------
 
 # Requests a minute to the API: of one key or person, and of all of an organisation together.
@@ -433,6 +440,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "conversations.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "conversations.api.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
+    # What `format` says is a parameter like others: wrong, it is told to who may ask, and no 404.
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Parley API",
@@ -447,6 +456,7 @@ SPECTACULAR_SETTINGS = {
         "MembershipState": "accounts.models.Membership.State",
         "TokenKind": "conversations.models.AccessToken.Kind",
         "TokenState": ["active", "closed", "used-up", "expired", "revoked"],
+        "WantedStateEnum": ["waiting", "live", "rotating", "paused", "ended"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -26,11 +26,15 @@ from conversations.models import (
     AgentTool,
     AllowedHost,
     Conversation,
+    Erasure,
     Export,
     ExportSchedule,
+    LegalHold,
     Price,
     ToolServer,
     UsageDay,
+    WebhookDelivery,
+    WebhookEndpoint,
     WorkerProcess,
 )
 from tests.permissions.rows import (
@@ -95,6 +99,9 @@ MODELS: dict[type[Model], Shown] = {
         changed=MANAGERS | OPERATOR,
         deleted=MANAGERS | OPERATOR,
     ),
+    # What is kept, held and erased is an organisation's own matter.
+    Erasure: Shown(MANAGERS, added=MANAGERS),
+    LegalHold: Shown(MANAGERS, added=MANAGERS, deleted=MANAGERS | OPERATOR),
     Membership: Shown(
         MANAGERS, added=OPERATOR, changed=MANAGERS | OPERATOR, deleted=MANAGERS | OPERATOR
     ),
@@ -109,6 +116,11 @@ MODELS: dict[type[Model], Shown] = {
         deleted=DEVELOPERS | OPERATOR,
     ),
     UsageDay: Shown(MANAGERS),
+    # What was said goes there.
+    WebhookEndpoint: Shown(
+        DEVELOPERS, added=DEVELOPERS, changed=DEVELOPERS, deleted=DEVELOPERS | OPERATOR
+    ),
+    WebhookDelivery: Shown(DEVELOPERS),
     User: Shown(NOBODY, added=OPERATOR, changed=OPERATOR),
     WorkerProcess: Shown(NOBODY),
 }
@@ -128,11 +140,16 @@ ACTIONS: dict[tuple[type[Model], str], Collection[str]] = {
     (ApiKey, "revoke"): DEVELOPERS | OPERATOR,
     (ApiKey, "rotate"): DEVELOPERS | OPERATOR,
     (Conversation, "export"): MANAGERS,
+    (Conversation, "erase"): MANAGERS,
     (Credential, "make_primary"): MANAGERS | OPERATOR,
     (Credential, "revoke"): MANAGERS | OPERATOR,
     (Tenant, "suspend"): OPERATOR,
     (Tenant, "resume"): OPERATOR,
     (Departure, "take_back"): OPERATOR,
+    (WebhookEndpoint, "test"): DEVELOPERS,
+    (WebhookEndpoint, "replay_failed"): DEVELOPERS,
+    (WebhookEndpoint, "replace_secret"): DEVELOPERS,
+    (WebhookDelivery, "replay"): DEVELOPERS,
     (WorkerProcess, "drain"): OPERATOR,
     (WorkerProcess, "take_on"): OPERATOR,
 }
@@ -152,6 +169,10 @@ VIEWS: dict[str, Row] = {
         get=GOES_ON,
         post=405,
     ),
+    "admin:conversations_erasure_policy": Admin(
+        may=MANAGERS, seen=MANAGERS, operator=False, post=OK
+    ),
+    "admin:conversations_erasure_report": Admin(may=MANAGERS, seen=MANAGERS, of=Erasure, post=405),
     "admin:conversations_usageday_export": Admin(may=MANAGERS, seen=MANAGERS, post=405),
     "admin:conversations_agent_versions": Admin(may=ADMINS, seen=ADMINS, of=Agent, post=405),
     "admin:conversations_agent_version": Admin(

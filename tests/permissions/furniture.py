@@ -42,13 +42,18 @@ from conversations.models import (
     AllowedHost,
     Consent,
     Conversation,
+    Erasure,
     Export,
     ExportSchedule,
+    LegalHold,
     Note,
     Price,
     Recording,
     ToolServer,
     UsageDay,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
     WorkerProcess,
 )
 from conversations.versions import published_version
@@ -123,6 +128,12 @@ def furnish(company: Company) -> Furniture:
                 asked_at=timezone.now(),
                 erase_after=timezone.now() + timedelta(days=1),
             ),
+            Erasure: Erasure.objects.create(
+                fingerprint="0" * 64, state="done", asked_by="system", finished_at=timezone.now()
+            ),
+            LegalHold: LegalHold.objects.create(
+                covers="end-user", end_user=f"of-{tenant.slug}", why="A case", placed_by="system"
+            ),
             Export: Export.objects.create(format="jsonl", asked_by="system", keep_days=7),
             ExportSchedule: ExportSchedule.objects.create(
                 name=f"of-{tenant.slug}",
@@ -149,6 +160,7 @@ def furnish(company: Company) -> Furniture:
                 whose="tenant", subject=tenant.pk, day=timezone.now().date()
             ),
             User: person,
+            **furnish_webhook(tenant),
             WorkerProcess: WorkerProcess.objects.create(
                 name=f"w-{tenant.pk.hex}",
                 address="127.0.0.1:1",
@@ -193,6 +205,18 @@ def furnish_recording(conversation: Conversation) -> Any:
         rate=16000,
         bytes=0,
     )
+
+
+def furnish_webhook(tenant: Tenant) -> dict[type[Model], Any]:
+    """One that is off, with an event that arrived."""
+    endpoint = WebhookEndpoint(
+        tenant=tenant, name=f"of-{tenant.slug}", url=NOWHERE, kinds=["turn.final"], is_on=False
+    )
+    endpoint.set_secret(f"whsec_{CANARY}", timezone.now())
+    endpoint.save()
+    event = WebhookEvent.objects.create(kind="export.ready")
+    delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=event, state="delivered")
+    return {WebhookEndpoint: endpoint, WebhookEvent: event, WebhookDelivery: delivery}
 
 
 def furnish_tool(tool: Any) -> Any:

@@ -4,7 +4,15 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 
 from accounts.models import Archive, Invitation, Membership
-from conversations.models import AccessToken, Agent, Conversation, Export, Note
+from conversations.models import (
+    AccessToken,
+    Agent,
+    Conversation,
+    Export,
+    ExportSchedule,
+    Note,
+    WebhookEndpoint,
+)
 from tests.permissions.rows import (
     ADMINS,
     DEVELOPERS,
@@ -123,6 +131,7 @@ AGENT_WRITERS = DEVELOPERS | {"key-write"}
 # What is posted here is a form's, which the API does not read.
 NO_JSON = 415
 MINTERS = DEVELOPERS | {"key-tokens"}
+TELLERS = DEVELOPERS | {"key-admin"}
 EXPORTERS = MANAGERS | {"key-write"}
 API: dict[str, Row] = {
     "api-schema": OpenApi(may=EVERYBODY),
@@ -138,6 +147,22 @@ API: dict[str, Row] = {
     "api-export-link": Api(may=EXPORTERS, get=405, post=409, of=Export),
     # Without the key of a link.
     "api-export-file": Api(may=EXPORTERS, get=REFUSED, of=Export),
+    "api-export-schedules": Api(may=EXPORTERS, post=NO_JSON),
+    "api-export-schedule": Api(may=EXPORTERS, of=ExportSchedule),
+    "api-webhooks": Api(may=TELLERS, post=NO_JSON),
+    "api-webhook": Api(may=TELLERS, of=WebhookEndpoint),
+    "api-webhook-rotation": Api(may=TELLERS, get=405, post=NO_JSON, of=WebhookEndpoint),
+    # It is off.
+    "api-webhook-test": Api(may=TELLERS, get=405, post=409, of=WebhookEndpoint),
+    "api-webhook-replay": Api(may=TELLERS, get=405, post=NO_JSON, of=WebhookEndpoint),
+    "api-webhook-deliveries": Api(may=TELLERS, of=WebhookEndpoint),
+    "api-webhook-delivery-replay": Api(
+        may=TELLERS,
+        get=405,
+        post=UNKNOWN,
+        of=WebhookEndpoint,
+        arguments={"delivery_id": "01890a5d-ac96-774b-bcce-b302099a8057"},
+    ),
     "api-agents": Api(may=AGENT_READERS, changing=AGENT_WRITERS, post=NO_JSON),
     "api-agent": Api(may=AGENT_READERS, changing=AGENT_WRITERS, of=Agent),
     "api-agent-versions": Api(may=AGENT_READERS, of=Agent),
@@ -153,7 +178,8 @@ API: dict[str, Row] = {
     "api-usage": Api(may=MANAGERS | {"key-read"}),
     "api-tags": Api(may=READERS),
     "api-conversations": Api(may=READERS, changing=TALKERS, post=NO_JSON),
-    "api-conversation": Api(may=READERS, of=Conversation),
+    # Who may erase it may not POST either, and is told so.
+    "api-conversation": Api(may=READERS, changing=EXPORTERS, of=Conversation),
     "api-conversation-end": Api(may=DEVELOPERS | {"key-write"}, get=405, post=202, of=Conversation),
     "api-events": Api(may=READERS, of=Conversation),
     "api-recordings": Api(may=READERS, of=Conversation),

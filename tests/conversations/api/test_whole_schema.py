@@ -174,7 +174,8 @@ def path_parameters(operation: Any, furniture: Furniture) -> dict[str, str]:
 
 def is_called(model: type[Any], noun: str) -> bool:
     name = model.__name__.lower()
-    return name == noun or (noun in {"token", "request"} and name.endswith(noun))
+    ends = noun in {"token", "request", "delivery"} and name.endswith(noun)
+    return ends or name == {"webhook": "webhookendpoint"}.get(noun, noun)
 
 
 def visit(cast: Cast, count: int, mode: schemathesis.GenerationMode = MODES.POSITIVE) -> Visit:
