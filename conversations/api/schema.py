@@ -133,7 +133,7 @@ class ApiSchema(AutoSchema):
             mark(operation, deprecations_of(self.method, self.path))
         return operation
 
-    def get_description(self) -> str:
+    def get_description(self, *_: Any, **__: Any) -> str:
         """Only what an operation states: docstrings are for who reads the code."""
         return ""
 
