@@ -72,8 +72,14 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
             "first_words",
             "is_test",
             "tags",
+            "text_erased_at",
+            "events_erased_at",
         ]
         read_only_fields = fields
+        extra_kwargs = {
+            "text_erased_at": {"help_text": "Since when its words are gone; null while they stay."},
+            "events_erased_at": {"help_text": "The same of its events."},
+        }
 
     @extend_schema_field(EndUserSerializer(allow_null=True))
     def get_end_user(self, row: Conversation) -> dict[str, str] | None:

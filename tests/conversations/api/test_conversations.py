@@ -81,6 +81,8 @@ def test_tells_what_is_known_of_a_conversation(cast: Cast, agent: Agent, acme: C
         "first_words": "Do you have size 42?",
         "is_test": False,
         "tags": ["boots", "shoes"],
+        "text_erased_at": None,
+        "events_erased_at": None,
     }
 
 
